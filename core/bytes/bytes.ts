@@ -1,0 +1,48 @@
+import { bytesToHex, concatBytes as nobleConcat, hexToBytes, utf8ToBytes } from "@noble/hashes/utils.js";
+
+/** Lower-case hexadecimal. */
+export const toHex = (bytes: Uint8Array): string => bytesToHex(bytes);
+
+/** True for an even number of hexadecimal digits, of exactly `length` bytes if given. */
+export const isHex = (value: string, length?: number): boolean =>
+  /^(?:[0-9a-f]{2})*$/i.test(value) && (length === undefined || value.length === 2 * length);
+
+/** Bytes of a hexadecimal string. Throws on an odd number of digits or any other character. */
+export const fromHex = (hex: string): Uint8Array => hexToBytes(hex);
+
+/** Bytes of a string, UTF-8. */
+export const utf8 = (value: string): Uint8Array => utf8ToBytes(value);
+
+/** One array out of many. For wire and storage layouts of fixed-width parts; hashing goes through `transcript`. */
+export const concatBytes = (...parts: readonly Uint8Array[]): Uint8Array => nobleConcat(...parts);
+
+/** True if both hold the same bytes. The running time depends on the lengths only. */
+export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  let difference = 0;
+  for (let i = 0; i < a.length; i++) difference |= a[i]! ^ b[i]!;
+  return difference === 0;
+}
+
+/** Lexicographic order; a proper prefix comes first. Not constant-time: for public values. */
+export function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  const length = Math.min(a.length, b.length);
+  for (let i = 0; i < length; i++) {
+    const difference = a[i]! - b[i]!;
+    if (difference !== 0) return difference;
+  }
+  return a.length - b.length;
+}
+
+/** Bytewise exclusive or of arrays of equal length. */
+export function xorBytes(a: Uint8Array, b: Uint8Array): Uint8Array {
+  if (a.length !== b.length) throw new RangeError(`xor of ${a.length} and ${b.length} bytes`);
+  return a.map((byte, i) => byte ^ b[i]!);
+}
+
+/** Text of UTF-8 bytes. Throws `URIError` on anything that is not well-formed UTF-8. */
+export function utf8Decode(bytes: Uint8Array): string {
+  let escaped = "";
+  for (const byte of bytes) escaped += `%${byte.toString(16).padStart(2, "0")}`;
+  return decodeURIComponent(escaped);
+}

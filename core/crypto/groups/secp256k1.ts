@@ -1,0 +1,71 @@
+import { assert } from "@conclave/bytes";
+import { mulAddUnsafe, normalizeZ } from "@noble/curves/abstract/curve.js";
+import { secp256k1 } from "@noble/curves/secp256k1.js";
+import { bytesToNumberBE, numberToBytesBE } from "@noble/curves/utils.js";
+import type { Group, Point } from "./group.ts";
+
+const Curve = secp256k1.Point;
+type CurvePoint = InstanceType<typeof Curve>;
+
+const ORDER = Curve.Fn.ORDER;
+const COMPRESSED_BYTES = 33;
+const SCALAR_BYTES = 32;
+
+const open = (point: Point): CurvePoint => point as unknown as CurvePoint;
+const seal = (point: CurvePoint): Point => point as unknown as Point;
+
+/** secp256k1 (SEC 2 §2.4.1) on noble's BigInt arithmetic: portable, and the reference for faster engines. */
+export const secp256k1Group: Group = {
+  name: "secp256k1",
+  order: ORDER,
+  pointBytes: COMPRESSED_BYTES,
+  generator: seal(Curve.BASE),
+  identity: seal(Curve.ZERO),
+
+  multiplyBaseSecret: (k) => seal(Curve.BASE.multiply(k)),
+  multiplySecret: (point, k) => seal(open(point).multiply(k)),
+  multiplyBase: (k) => seal(Curve.BASE.multiplyUnsafe(k)),
+  combine(points, scalars) {
+    assert(points.length === scalars.length, "as many scalars as points");
+    return seal(mulAddUnsafe(Curve, points.map(open), [...scalars]));
+  },
+  add: (a, b) => seal(open(a).add(open(b))),
+  negate: (point) => seal(open(point).negate()),
+  equals: (a, b) => open(a).equals(open(b)),
+  isIdentity: (point) => open(point).is0(),
+  prepare: (point) => {
+    open(point).precompute(8, false);
+  },
+
+  encode(point) {
+    if (open(point).is0()) throw new RangeError("the identity has no encoding");
+    return open(point).toBytes(true);
+  },
+  encodeAll(points) {
+    if (points.some((point) => open(point).is0())) throw new RangeError("the identity has no encoding");
+    return normalizeZ(Curve, points.map(open)).map((point) => point.toBytes(true));
+  },
+  decode(bytes) {
+    if (bytes.length !== COMPRESSED_BYTES || (bytes[0] !== 2 && bytes[0] !== 3)) {
+      throw new RangeError("a point is 33 bytes beginning with 02 or 03");
+    }
+    try {
+      return seal(Curve.fromBytes(bytes));
+    } catch (cause) {
+      throw new RangeError("not a point of secp256k1", { cause });
+    }
+  },
+  hasEvenY: (point) => (open(point).toAffine().y & 1n) === 0n,
+
+  encodeScalar(k) {
+    assert(k >= 0n && k < ORDER, "a scalar is reduced before it is encoded");
+    return numberToBytesBE(k, SCALAR_BYTES);
+  },
+  decodeScalar(bytes) {
+    if (bytes.length !== SCALAR_BYTES) throw new RangeError("a scalar is 32 bytes");
+    const k = bytesToNumberBE(bytes);
+    if (k >= ORDER) throw new RangeError("a scalar is below the group order");
+    return k;
+  },
+  reduce: (bytes) => bytesToNumberBE(bytes) % ORDER,
+};

@@ -1,0 +1,17 @@
+export { portableEngine } from "./engine.ts";
+export type { Ed25519Signer, Ed25519Verifier, Engine } from "./engine.ts";
+export { ed25519Group } from "./groups/ed25519.ts";
+export type { Group, GroupName, Point } from "./groups/group.ts";
+export { invert, mod, randomScalar } from "./groups/scalar.ts";
+export { pointSchema, scalarSchema } from "./groups/schema.ts";
+export { secp256k1Group } from "./groups/secp256k1.ts";
+export { commit, evaluateInExponent, isShareOf, sumCommitments } from "./sharing/feldman.ts";
+export type { Commitment } from "./sharing/feldman.ts";
+export { coefficientAtZero } from "./sharing/lagrange.ts";
+export { evaluate, randomPolynomial } from "./sharing/polynomial.ts";
+export type { Polynomial } from "./sharing/polynomial.ts";
+export { transcriptScalar } from "./transcript.ts";
+export { deriveChild, NO_TWEAK, resolveTweak, taggedHash, tweakPublicShare, tweakShare, xOnly } from "./tweaks.ts";
+export type { ExtendedKey, TweakContext, Tweaked } from "./tweaks.ts";
+export { knowledgeNonce, proveKnowledge, verifyKnowledge } from "./zk/knowledge.ts";
+export type { KnowledgeNonce, KnowledgeStatement } from "./zk/knowledge.ts";

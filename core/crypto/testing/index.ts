@@ -1,0 +1,1 @@
+export { seededRng } from "./rng.ts";

@@ -1,0 +1,11 @@
+export { Fault } from "./fault.ts";
+export type { FaultKind } from "./fault.ts";
+export { ascending, MAX_PARTIES, partyIndex, partyMap } from "./party.ts";
+export type { PartyIndex } from "./party.ts";
+export { enter, roundOf } from "./round.ts";
+export type { Context, Outgoing, Protocol, Round, RoundTypes, Step } from "./round.ts";
+export { Session } from "./session.ts";
+export type { Abort, Effect, Message, Part, Slot } from "./session.ts";
+export { ssidFromAcks } from "./ssid.ts";
+export type { Ssid } from "./ssid.ts";
+export { viewHash } from "./view.ts";
