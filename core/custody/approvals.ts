@@ -1,0 +1,352 @@
+/**
+ * Requests, votes and abandons of this node. A vote is cast only after custody has read the whole payment itself, compared
+ * it with the request and its own policy, and made the promise durable; other nodes' votes are verified before they count.
+ */
+import { codec, concatBytes, fixedBytes, record, toHex, transcript, uint, type Codec } from "@conclave/bytes";
+import {
+  checkPayment,
+  networks,
+  outpointKey,
+  spends,
+  verifyInclusion,
+  type InclusionClaim,
+  type KnownCoin,
+  type PaymentPolicy,
+  type Wallet,
+} from "@conclave/bitcoin";
+import {
+  doubleVoteEvidence,
+  signedVoteCodec,
+  signVote,
+  toleratedFaults,
+  verifyVote,
+  type Evidence,
+  type NodeId,
+  type SignedVote,
+  type Tally,
+} from "@conclave/consensus";
+import type { Engine } from "@conclave/crypto";
+import type { KeyShare, Valid } from "@conclave/keys";
+import { ballotOf, Docket, type KnownRequest, type KnownRevision } from "./docket.ts";
+import type { Envelope, HeaderFields } from "./envelope.ts";
+import type { Emit } from "./events.ts";
+import type { Identity } from "./identity.ts";
+import {
+  abandonsNeeded,
+  decideAbandon,
+  decideRelease,
+  decideVote,
+  intentOf,
+  type RevisionName,
+  type VoteAsk,
+} from "./locks/index.ts";
+import { proposalCodec, type PaymentRequestBody } from "./request.ts";
+import type { SafetyLog } from "./safety-log.ts";
+import { policyHash, type CustodySettings } from "./settings.ts";
+
+/** Votes that arrive before their request: kept for a while, so that no order of messages loses one. */
+const MAX_EARLY_VOTES = 512;
+
+interface Abandon {
+  readonly request: Uint8Array;
+  readonly revision: number;
+  readonly digest: Uint8Array;
+}
+
+export const abandonCodec: Codec<Abandon> = codec(
+  record({ request: fixedBytes(32), revision: uint({ min: 1, max: 1_000 }), digest: fixedBytes(32) }),
+);
+
+/** What the host knows of the chain when it asks for a vote. Custody believes it in nothing that could move money. */
+export interface VoteCircumstances {
+  readonly round: number;
+  readonly coins: readonly KnownCoin[];
+  readonly tipHeight: number;
+  readonly changeIndex: PaymentPolicy["changeIndex"];
+  /** Ids of our own waiting transactions that this revision replaces. */
+  readonly replaces: readonly string[];
+}
+
+/** A payment request whose wallet this node holds a share of. */
+export type KnownPayment = KnownRequest & { readonly request: PaymentRequestBody };
+
+export interface ApprovalParts {
+  readonly engine: Engine;
+  readonly identity: Identity;
+  readonly settings: CustodySettings;
+  readonly log: SafetyLog;
+  readonly emit: Emit;
+  readonly banned: () => ReadonlySet<NodeId>;
+  readonly keyOf: (wallet: Uint8Array) => Valid<KeyShare> | undefined;
+  readonly seal: (fields: HeaderFields, body: Uint8Array) => Envelope;
+  readonly accuse: (evidence: Evidence) => void;
+}
+
+export class Approvals {
+  readonly docket: Docket;
+  readonly #parts: ApprovalParts;
+  readonly #policy: Uint8Array;
+  readonly #earlyVotes: SignedVote[] = [];
+  /** By request, then `number:digest`: who promised never to sign it. */
+  readonly #abandons = new Map<string, Map<string, Abandon & { readonly nodes: Set<NodeId> }>>();
+  readonly #verdicts = new Set<string>();
+
+  constructor(parts: ApprovalParts) {
+    this.#parts = parts;
+    this.docket = new Docket({ engine: parts.engine, roster: parts.settings.roster });
+    this.#policy = policyHash(parts.settings);
+  }
+
+  /** Take in a proposal, own or a peer's, and the votes that arrived before it. */
+  learn(proposal: Uint8Array, from: NodeId): void {
+    const content = proposalCodec.decode(proposal);
+    const isNew = this.docket.learn(content, (key) => this.walletOf(key));
+    if (!isNew) return;
+    const { request, revision } = content;
+    const entry = this.docket.find(request)!;
+    this.#parts.emit({ kind: "proposed", from, request: entry.id, proposal, revision: revision?.number ?? null });
+    for (const vote of this.#earlyVotes.splice(0)) this.addVote(vote);
+  }
+
+  walletOf(key: Uint8Array): Wallet | undefined {
+    const share = this.#parts.keyOf(key);
+    if (share === undefined || share.record.purpose !== `wallet/${this.#parts.settings.network}`) return undefined;
+    const { publicKey, chainCode } = share.record;
+    return {
+      network: networks[this.#parts.settings.network],
+      scriptType: "p2tr",
+      publicKey: this.#parts.engine.secp256k1.encode(publicKey),
+      chainCode,
+    };
+  }
+
+  payment(id: Uint8Array): KnownPayment | undefined {
+    const entry = this.docket.get(id);
+    return entry?.request.kind === "payment" ? (entry as KnownPayment) : undefined;
+  }
+
+  /**
+   * Vote. A yes is refused (`objected`) if the payment is not what was asked for, breaks the policy, or a lock forbids it;
+   * the host may ask again when the circumstances have changed. A no promises nothing.
+   */
+  vote(id: Uint8Array, number: number, value: boolean, circumstances: VoteCircumstances): void {
+    const entry = this.payment(id);
+    const known = entry?.revisions.get(number);
+    const key = entry && this.#parts.keyOf(entry.request.wallet);
+    if (entry === undefined || known === undefined || key === undefined) return;
+    const objections = value ? this.#objections(entry, known, circumstances) : [];
+    if (objections.length > 0) {
+      return this.#parts.emit({ kind: "objected", request: id, revision: number, objections });
+    }
+    this.#cast(entry, known, { round: circumstances.round, value, epoch: key.record.epoch });
+  }
+
+  #objections(entry: KnownPayment, { view }: KnownRevision, circumstances: VoteCircumstances) {
+    const { coins, tipHeight, changeIndex, replaces } = circumstances;
+    return checkPayment(view, {
+      request: entry.request.payment,
+      policy: { ...this.#parts.settings.policy, changeIndex },
+      findCoin: (outpoint) => coins.find((coin) => outpointKey(coin.outpoint) === outpointKey(outpoint)),
+      tipHeight,
+      replaces: new Set(replaces),
+    });
+  }
+
+  #cast(
+    entry: KnownPayment,
+    known: KnownRevision,
+    { round, value, epoch }: { round: number; value: boolean; epoch: number },
+  ): void {
+    const { log, settings, identity, emit } = this.#parts;
+    const { policies: _unpinned, ...ballot } = ballotOf(entry.request, this.#subject(entry, known, round, epoch));
+    const ask: VoteAsk = {
+      ...nameOf(entry, known),
+      round,
+      value,
+      context: transcript("custody/vote-context", { epoch, policy: this.#policy, network: settings.network }),
+      height: entry.request.height,
+      outpoints: known.view.inputs.map(({ outpoint }) => outpoint),
+      anchor: null,
+    };
+    const decision = decideVote(log.state, ask);
+    if (!decision.ok) {
+      const objection = { code: decision.code, message: decision.reason };
+      return emit({ kind: "objected", request: entry.id, revision: ask.revision, objections: [objection] });
+    }
+    log.commit(decision.records);
+    const generation = intentOf(log.state, ask)!.ballots.get(ask.revision)!.get(round)!.position;
+    const signed = signVote(identity.vote, {
+      ...ballot,
+      domain: "conclave/vote/v1",
+      policy: this.#policy,
+      generation,
+      voter: identity.id,
+      value,
+    });
+    const fields = { kind: "vote" as const, request: entry.id, round: `${ask.revision}.${round}` };
+    const envelope = this.#parts.seal(fields, signedVoteCodec.encode(signed));
+    emit({ kind: "send", to: this.#peers(entry), wire: envelope.wire, topic: topicOf(entry.id) });
+    this.addVote(signed);
+  }
+
+  #subject(entry: KnownPayment, { digest, revision }: KnownRevision, round: number, epoch: number) {
+    const { roster, network } = this.#parts.settings;
+    return { cluster: roster.cluster, network, request: entry.id, number: revision.number, digest, round, epoch };
+  }
+
+  /** Verify a vote, keep it, and count. Votes that contradict each other are evidence. */
+  addVote(signed: SignedVote): void {
+    const { vote } = signed;
+    const entry = this.payment(vote.request);
+    if (entry === undefined) {
+      if (this.#earlyVotes.length < MAX_EARLY_VOTES) this.#earlyVotes.push(signed);
+      return;
+    }
+    if (!verifyVote(this.#parts.engine, this.#parts.settings.roster, signed)) {
+      return this.#parts.emit({
+        kind: "dropped",
+        from: null,
+        reason: `InvalidSignature: a vote in the name of ${vote.voter.slice(0, 8)}`,
+      });
+    }
+    if (!this.docket.addVote(entry, signed)) return;
+    const { request, revision, round, voter, value } = vote;
+    this.#parts.emit({ kind: "voted", request, revision, round, voter, value, vote: signedVoteCodec.encode(signed) });
+    this.#count(entry, revision, round);
+  }
+
+  #count(entry: KnownPayment, number: number, round: number): void {
+    const known = entry.revisions.get(number);
+    const tally = known && this.tally(entry, known, round);
+    if (tally === undefined) return;
+    for (const contradiction of tally.contradictions) this.#parts.accuse(doubleVoteEvidence(contradiction));
+    const slot = `${toHex(entry.id)}/${number}.${round}/${tally.verdict}`;
+    if (tally.verdict === "open" || this.#verdicts.has(slot)) return;
+    this.#verdicts.add(slot);
+    const { verdict, exhausted } = tally;
+    this.#parts.emit({ kind: "verdict", request: entry.id, revision: number, round, verdict, exhausted });
+  }
+
+  /** The votes on a revision, counted now. */
+  tally(entry: KnownPayment, known: KnownRevision, round: number): Tally | undefined {
+    const key = this.#parts.keyOf(entry.request.wallet);
+    if (key === undefined) return undefined;
+    const { parties, quorum, epoch } = key.record;
+    const committee = parties.map(({ node }) => toHex(node) as NodeId);
+    const circumstances = { network: this.#parts.settings.network, banned: this.#parts.banned() };
+    return this.docket.tally(entry, known, round, { committee, quorum, epoch }, circumstances);
+  }
+
+  /** Votes on a revision in one round, encoded: what a coordinator shows to members that lack some. */
+  votes(entry: KnownPayment, number: number, round: number): readonly Uint8Array[] {
+    return entry.votes
+      .filter(({ vote }) => vote.revision === number && vote.round === round && vote.value)
+      .map((vote) => signedVoteCodec.encode(vote));
+  }
+
+  /** Promise never to sign a revision, if no partial signature for it left this node (L6). */
+  abandon(id: Uint8Array, number: number): void {
+    const { log, emit, seal, identity } = this.#parts;
+    const entry = this.payment(id);
+    const known = entry?.revisions.get(number);
+    if (entry === undefined || known === undefined) return;
+    const decision = decideAbandon(log.state, nameOf(entry, known));
+    if (!decision.ok) {
+      const objection = { code: decision.code, message: decision.reason };
+      return emit({ kind: "objected", request: id, revision: number, objections: [objection] });
+    }
+    log.commit(decision.records);
+    const body = abandonCodec.encode({ request: id, revision: number, digest: known.digest });
+    const envelope = seal({ kind: "abandon", request: id, round: String(number) }, body);
+    emit({ kind: "send", to: this.#peers(entry), wire: envelope.wire, topic: topicOf(id) });
+    this.addAbandon(identity.id, envelope);
+  }
+
+  /** A member promised never to sign a revision. With n − t + 1 + f of them it is dead for everybody. */
+  addAbandon(node: NodeId, { body, wire }: Envelope): void {
+    const abandon = abandonCodec.decode(body);
+    const entry = this.payment(abandon.request);
+    const key = entry && this.#parts.keyOf(entry.request.wallet);
+    if (entry === undefined || key === undefined) return;
+    if (!key.record.parties.some((party) => toHex(party.node) === node)) return;
+    const byRevision = this.#abandons.get(toHex(entry.id)) ?? new Map<string, Abandon & { nodes: Set<NodeId> }>();
+    this.#abandons.set(toHex(entry.id), byRevision);
+    const name = `${abandon.revision}:${toHex(abandon.digest)}`;
+    const known = byRevision.get(name) ?? { ...abandon, nodes: new Set<NodeId>() };
+    byRevision.set(name, known);
+    if (known.nodes.has(node)) return;
+    known.nodes.add(node);
+    const committee = {
+      n: key.record.parties.length,
+      t: key.record.threshold,
+      f: toleratedFaults(key.record.parties.length),
+    };
+    const dead = known.nodes.size >= abandonsNeeded(committee);
+    this.#parts.emit({ kind: "abandoned", request: entry.id, revision: abandon.revision, node, wire, dead });
+    if (dead) this.#releaseAbandoned(entry, [...byRevision.values()], committee);
+  }
+
+  #releaseAbandoned(
+    entry: KnownPayment,
+    all: readonly (Abandon & { readonly nodes: ReadonlySet<NodeId> })[],
+    committee: { n: number; t: number; f: number },
+  ): void {
+    const enough = all.filter(({ nodes }) => nodes.size >= abandonsNeeded(committee));
+    const abandons = enough.map(({ revision, digest, nodes }) => ({ revision, digest, nodes: [...nodes] }));
+    const proof = transcript("custody/abandons", {
+      abandons: abandons.map(({ digest, nodes }) => [digest, [...nodes]]),
+    });
+    this.#release({
+      wallet: entry.request.wallet,
+      intent: entry.id,
+      reason: "abandoned-by-quorum",
+      committee,
+      abandons,
+      proof,
+    });
+  }
+
+  /**
+   * Free what a buried transaction decides, after checking the proof: our own payment ends the request; a foreign spend of
+   * the anchor makes every revision that needs it impossible. Throws `InclusionRefused` on a proof that does not hold.
+   */
+  releaseBySpend(id: Uint8Array, claim: Omit<InclusionClaim, "depth" | "network">): void {
+    const entry = this.payment(id);
+    if (entry === undefined) return;
+    const { burialDepth, network } = this.#parts.settings;
+    const { txid } = verifyInclusion({ ...claim, depth: burialDepth, network: networks[network] });
+    const common = {
+      wallet: entry.request.wallet,
+      intent: entry.id,
+      proof: transcript("custody/burial", { rawTx: claim.rawTx, headers: concatBytes(...claim.headers) }),
+    };
+    if ([...entry.revisions.values()].some(({ view }) => view.txid === txid)) {
+      return this.#release({ ...common, reason: "buried-payment" });
+    }
+    const anchor = intentOf(this.#parts.log.state, common)?.anchor;
+    const outpoint = spends(claim.rawTx).outpoints.find((spent) => outpointKey(spent) === anchor);
+    if (outpoint !== undefined) this.#release({ ...common, reason: "foreign-spend", outpoint, spender: txid });
+  }
+
+  #release(evidence: Parameters<typeof decideRelease>[1]): void {
+    const { log, emit } = this.#parts;
+    const decision = decideRelease(log.state, evidence);
+    if (!decision.ok || decision.records.length === 0) return;
+    log.commit(decision.records);
+    emit({ kind: "released", request: evidence.intent, reason: evidence.reason });
+  }
+
+  #peers(entry: KnownPayment): readonly NodeId[] {
+    const members = this.#parts.keyOf(entry.request.wallet)?.record.parties ?? [];
+    return members.map(({ node }) => toHex(node) as NodeId).filter((node) => node !== this.#parts.identity.id);
+  }
+}
+
+export const nameOf = (entry: KnownPayment, known: KnownRevision): RevisionName => ({
+  wallet: entry.request.wallet,
+  intent: entry.id,
+  revision: known.revision.number,
+  digest: known.digest,
+});
+
+export const topicOf = (request: Uint8Array): string => `request:${toHex(request)}`;

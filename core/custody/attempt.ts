@@ -1,0 +1,403 @@
+/**
+ * One attempt at one event, from acks to results: the sessions of its inputs, the channels that seal their direct parts, and
+ * the envelopes that carry them. Dies with the process; nothing of it is ever resumed.
+ */
+import { assert, equalBytes, type Rng } from "@conclave/bytes";
+import type { NodeId } from "@conclave/consensus";
+import type { Engine } from "@conclave/crypto";
+import {
+  Session,
+  type Abort,
+  type Context,
+  type Effect,
+  type Message,
+  type Part,
+  type PartyIndex,
+  type Protocol,
+  type Ssid,
+} from "@conclave/protocol";
+import {
+  ackCodec,
+  attemptId,
+  beginCodec,
+  selectSigners,
+  setupHash,
+  subjectRound,
+  type AttemptSubject,
+} from "./attempts.ts";
+import {
+  headerCodec,
+  sealCiphertext,
+  sealEnvelope,
+  type Envelope,
+  type EnvelopeReader,
+  type Header,
+  type Kind,
+} from "./envelope.ts";
+import type { Emit } from "./events.ts";
+import type { Identity } from "./identity.ts";
+import { openChannel, type Channel } from "./sealing.ts";
+
+export interface Member {
+  readonly index: PartyIndex;
+  readonly node: NodeId;
+}
+
+/** One session of an attempt, ready to start. */
+export interface SessionPlan {
+  readonly protocol: Protocol<unknown, unknown>;
+  readonly ssid: Ssid;
+  readonly config: unknown;
+}
+
+/** What an attempt is for: everything that differs between key generation and signing. */
+export interface AttemptPlan {
+  readonly subject: AttemptSubject;
+  readonly coordinator: NodeId;
+  readonly members: readonly Member[];
+  /** How many take part: all members for key generation, the threshold for a signature. */
+  readonly needed: number;
+  /** Height written in the request; seeds the choice of signers. */
+  readonly height: number;
+  /** Key and epoch in use; zeros and 0 while a key is made. */
+  readonly key: Uint8Array;
+  readonly epoch: number;
+  sessions(signers: readonly PartyIndex[], acks: readonly Uint8Array[]): readonly SessionPlan[];
+  /** Make a session's records durable, with whatever locks its first partial needs. The reason if the rules forbid it. */
+  commit(session: SessionPlan, records: readonly Uint8Array[]): { readonly refused: string | null };
+  /** Every session is done; `results` in order of inputs. */
+  done(results: readonly unknown[], signers: readonly Member[]): void;
+  /** A session's fault is proven by signed envelopes. */
+  convict(culprit: NodeId, abort: Abort, plan: SessionPlan, wires: readonly Uint8Array[]): void;
+}
+
+export interface AttemptEnvironment {
+  readonly engine: Engine;
+  readonly identity: Identity;
+  readonly roster: Uint8Array;
+  readonly reader: EnvelopeReader;
+  readonly rng: Rng;
+  readonly emit: Emit;
+}
+
+interface Running {
+  readonly plan: SessionPlan;
+  readonly session: Session<unknown, unknown>;
+  readonly channels: ReadonlyMap<PartyIndex, Channel>;
+  /** Wire bytes of every part received, for evidence. */
+  readonly wires: Map<string, Uint8Array>;
+  result: { readonly value: unknown } | null;
+}
+
+const STEP_KINDS: Readonly<Record<Part, Kind>> = {
+  broadcast: "step/broadcast",
+  direct: "step/direct",
+  echo: "step/echo",
+};
+
+export class Attempt {
+  readonly id: string;
+  readonly plan: AttemptPlan;
+  readonly setup: Uint8Array;
+  readonly #env: AttemptEnvironment;
+  readonly #self: Member;
+  readonly #acks = new Map<PartyIndex, Envelope>();
+  #ephemeral: Uint8Array | null = null;
+  #signers: readonly Member[] = [];
+  #sessions: Running[] = [];
+  #begin: Envelope | null = null;
+  #ended = false;
+
+  constructor(env: AttemptEnvironment, plan: AttemptPlan, setup: Envelope) {
+    this.#env = env;
+    this.plan = plan;
+    this.id = attemptId(plan.subject);
+    this.setup = setupHash(setup.wire);
+    const self = plan.members.find(({ node }) => node === env.identity.id);
+    assert(self !== undefined, "a node joins attempts of its own keys only");
+    this.#self = self;
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  get begun(): boolean {
+    return this.#begin !== null;
+  }
+
+  get coordinates(): boolean {
+    return this.plan.coordinator === this.#env.identity.id;
+  }
+
+  /** Whether this attempt runs the session with this id. */
+  runs(ssid: Uint8Array): boolean {
+    return this.#sessions.some(({ plan }) => equalBytes(plan.ssid, ssid));
+  }
+
+  /** Answer the setup. The slot in the journal is taken before this is called, so that no second ack can ever exist. */
+  acknowledge(generation: number): void {
+    const { engine, rng } = this.#env;
+    this.#ephemeral = rng(32);
+    const body = ackCodec.encode({
+      setup: this.setup,
+      nonce: rng(32),
+      ephemeral: engine.x25519Public(this.#ephemeral),
+      generation,
+    });
+    const envelope = this.#seal("ack", { receiver: this.plan.coordinator }, body);
+    if (this.coordinates) this.addAck(envelope);
+    else this.#send([this.plan.coordinator], envelope.wire);
+  }
+
+  /** A member acknowledged an attempt that this node coordinates. */
+  addAck(envelope: Envelope): void {
+    const member = this.#memberOf(envelope.header.sender);
+    if (this.#ended || this.begun || member === undefined || this.#acks.has(member.index)) return;
+    if (!equalBytes(ackCodec.decode(envelope.body).setup, this.setup)) return;
+    this.#acks.set(member.index, envelope);
+    const waitingFor = this.plan.members.filter(({ index }) => !this.#acks.has(index)).map(({ node }) => node);
+    this.#env.emit({ kind: "acked", attemptId: this.id, node: member.node, waitingFor });
+  }
+
+  /** Enough have acknowledged to go on without the rest. */
+  get ready(): boolean {
+    return this.#acks.size >= this.plan.needed;
+  }
+
+  /** As coordinator: close the list of acks and let the sessions begin. */
+  begin(): void {
+    if (this.#ended || this.begun || !this.coordinates || !this.ready) return;
+    const acks = [...this.#acks].toSorted(([a], [b]) => a - b).map(([, { wire }]) => wire);
+    const envelope = this.#seal("begin", {}, beginCodec.encode({ setup: this.setup, acks }));
+    const others = this.plan.members.filter(({ index }) => index !== this.#self.index).map(({ node }) => node);
+    this.#send(others, envelope.wire);
+    this.receiveBegin(envelope);
+  }
+
+  /**
+   * Recompute what the coordinator did: verify every ack, choose the signers, derive the session ids. A list that does not
+   * fit is dropped; it could at most have cost this attempt.
+   */
+  receiveBegin(envelope: Envelope): void {
+    if (this.#ended || this.begun || envelope.header.sender !== this.plan.coordinator) return;
+    const begin = beginCodec.decode(envelope.body);
+    if (!equalBytes(begin.setup, this.setup)) return;
+    const acks = this.#readAcks(begin.acks);
+    if (acks === null) return this.#drop(envelope.header.sender, "begin with acks that do not belong to its setup");
+    if (acks.size < this.plan.needed) return this.#drop(envelope.header.sender, "begin with fewer acks than signers");
+    this.#begin = envelope;
+    const { subject, height, key, needed } = this.plan;
+    const signers = selectSigners({ key, height, subject }, [...acks.keys()], needed);
+    this.#signers = this.plan.members.filter(({ index }) => signers.includes(index));
+    const signing = signers.includes(this.#self.index) && this.#ephemeral !== null;
+    this.#env.emit({ kind: "begun", attemptId: this.id, signers: this.#signers.map(({ node }) => node), signing });
+    if (signing) this.#start(signers, acks, begin.acks);
+    else this.#wipe();
+  }
+
+  /** Null unless every ack is a different member's, signed for this setup, in order, and the own one is as it was sent. */
+  #readAcks(wires: readonly Uint8Array[]): ReadonlyMap<PartyIndex, { node: NodeId; ephemeral: Uint8Array }> | null {
+    const acks = new Map<PartyIndex, { node: NodeId; ephemeral: Uint8Array }>();
+    let last = 0;
+    for (const wire of wires) {
+      const { header, body } = this.#env.reader.open(wire);
+      const member = this.#memberOf(header.sender);
+      const ack = ackCodec.decode(body);
+      if (header.kind !== "ack" || member === undefined || member.index <= last) return null;
+      if (!equalBytes(ack.setup, this.setup)) return null;
+      if (member.index === this.#self.index && !this.#isOwn(ack.ephemeral)) return null;
+      acks.set(member.index, { node: member.node, ephemeral: ack.ephemeral });
+      last = member.index;
+    }
+    return acks;
+  }
+
+  #isOwn(ephemeral: Uint8Array): boolean {
+    return this.#ephemeral !== null && equalBytes(this.#env.engine.x25519Public(this.#ephemeral), ephemeral);
+  }
+
+  #start(
+    signers: readonly PartyIndex[],
+    acks: ReadonlyMap<PartyIndex, { node: NodeId; ephemeral: Uint8Array }>,
+    ackWires: readonly Uint8Array[],
+  ): void {
+    const { engine, rng, identity } = this.#env;
+    const own = { id: identity.id, ephemeral: acks.get(this.#self.index)!.ephemeral, secret: this.#ephemeral! };
+    const plans = this.plan.sessions(signers, ackWires);
+    this.#sessions = plans.map((plan) => {
+      const context: Context = { ssid: plan.ssid, self: this.#self.index, committee: signers };
+      const directed = plan.protocol.rounds.some(({ direct }) => direct !== null);
+      const peers = directed ? signers.filter((index) => index !== this.#self.index) : [];
+      const channels = new Map(
+        peers.map((index) => {
+          const { node, ephemeral } = acks.get(index)!;
+          return [index, openChannel(engine, plan.ssid, own, { id: node, ephemeral })] as const;
+        }),
+      );
+      const session = new Session({ protocol: plan.protocol, context, rng });
+      return { plan, session, channels, wires: new Map(), result: null };
+    });
+    this.#ephemeral?.fill(0);
+    this.#ephemeral = null;
+    for (const [input, { session, plan }] of this.#sessions.entries()) this.#apply(input, session.start(plan.config));
+  }
+
+  /** One part of one round of one of the sessions. */
+  receiveStep(envelope: Envelope, part: Part): void {
+    const { header } = envelope;
+    const input = this.#sessions.findIndex(({ plan }) => header.ssid !== null && equalBytes(plan.ssid, header.ssid));
+    const running = this.#sessions[input];
+    const member = this.#memberOf(header.sender);
+    if (this.#ended || running === undefined || member === undefined || header.view === null) return;
+    if (header.senderIndex !== member.index) return this.#drop(header.sender, "step under another party's number");
+    const body = part === "direct" ? this.#unseal(running, member.index, envelope) : envelope.body;
+    const message: Message = { from: member.index, round: header.round, part, view: header.view, body };
+    const key = slotKey(message);
+    if (!running.wires.has(key)) running.wires.set(key, envelope.wire);
+    this.#apply(input, running.session.handle(message));
+  }
+
+  /** What does not open is handed on as no bytes: the round decides what a bad sealed part means. */
+  #unseal({ plan, channels }: Running, from: PartyIndex, { header, body }: Envelope): Uint8Array {
+    const ordinal = plan.protocol.rounds.findIndex(({ name }) => name === header.round);
+    const channel = channels.get(from);
+    return channel?.open(Math.max(ordinal, 0), headerCodec.encode(header), body) ?? new Uint8Array(0);
+  }
+
+  /** The host's deadline passed. */
+  expire(): void {
+    if (this.#ended) return;
+    const stalled = this.#sessions.findIndex(({ session, result }) => result === null && !session.ended);
+    if (stalled >= 0) return this.#apply(stalled, this.#sessions[stalled]!.session.expire());
+    const suspects = this.coordinates
+      ? this.plan.members.filter(({ index }) => !this.#acks.has(index)).map(({ node }) => node)
+      : [this.plan.coordinator];
+    this.#abort({ fault: "silence", reason: "not enough acknowledgements in time", culprits: [], suspects });
+  }
+
+  /** Overtaken or stopping: end without a word. */
+  close(): void {
+    this.#wipe();
+  }
+
+  #apply(input: number, effects: readonly Effect<unknown>[]): void {
+    const running = this.#sessions[input]!;
+    for (const effect of effects) {
+      if (this.#ended) return;
+      if (effect.kind === "send") this.#sendStep(running, effect);
+      else if (effect.kind === "commit") this.#commit(input, effect);
+      else if (effect.kind === "done") this.#finish(running, effect.result);
+      else this.#reportAbort(running, effect);
+    }
+    const round = running.session.round;
+    if (!this.#ended && round !== null) this.#env.emit({ kind: "progress", attemptId: this.id, input, round });
+  }
+
+  #commit(input: number, { id, records }: Extract<Effect<unknown>, { kind: "commit" }>): void {
+    const { refused } = this.plan.commit(this.#sessions[input]!.plan, records);
+    if (refused === null) return this.#apply(input, this.#sessions[input]!.session.committed(id));
+    this.#abort({ fault: "refused", reason: refused, culprits: [], suspects: [] });
+  }
+
+  #sendStep(running: Running, { receivers, message }: Extract<Effect<unknown>, { kind: "send" }>): void {
+    const nodes = receivers.map((index) => this.plan.members.find((member) => member.index === index)!.node);
+    const fields = {
+      protocol: running.plan.protocol.id,
+      ssid: running.plan.ssid,
+      key: this.plan.key,
+      epoch: this.plan.epoch,
+      round: message.round,
+      view: message.view,
+      senderIndex: this.#self.index,
+    };
+    const kind = STEP_KINDS[message.part];
+    if (message.part !== "direct") return this.#send(nodes, this.#seal(kind, fields, message.body).wire);
+
+    const [receiverIndex] = receivers;
+    const ordinal = running.plan.protocol.rounds.findIndex(({ name }) => name === message.round);
+    const envelope = sealCiphertext(
+      this.#env.identity,
+      this.#env.roster,
+      { ...this.#subjectFields(), ...fields, kind, receiver: nodes[0]!, receiverIndex: receiverIndex! },
+      {
+        length: message.body.length + TAG_BYTES,
+        encrypt: (header) => running.channels.get(receiverIndex!)!.seal(ordinal, header, message.body),
+      },
+    );
+    this.#send(nodes, envelope.wire);
+  }
+
+  #finish(running: Running, value: unknown): void {
+    running.result = { value };
+    if (this.#sessions.some(({ result }) => result === null)) return;
+    const results = this.#sessions.map(({ result }) => result!.value);
+    this.#ended = true;
+    this.plan.done(results, this.#signers);
+  }
+
+  /** Faults that signed envelopes prove go to the judge; disputed broadcasts are shown to all; then the attempt is over. */
+  #reportAbort(running: Running, abort: Abort): void {
+    const wires = abort.evidence.flatMap((slot) => running.wires.get(slotKey(slot)) ?? []);
+    const node = (index: PartyIndex): NodeId => this.plan.members.find((member) => member.index === index)!.node;
+    if (abort.fault === "public") {
+      for (const [i, culprit] of abort.culprits.entries()) {
+        this.plan.convict(node(culprit), abort, running.plan, wires.slice(i, i + 1));
+      }
+    }
+    if (abort.fault === "mismatch") for (const wire of wires) this.#send(this.#others(), wire);
+    const { fault, reason, culprits, suspects } = abort;
+    this.#abort({
+      fault,
+      reason: `${abort.round}: ${reason}`,
+      culprits: culprits.map(node),
+      suspects: suspects.map(node),
+    });
+  }
+
+  #abort(outcome: { fault: string; reason: string; culprits: readonly NodeId[]; suspects: readonly NodeId[] }): void {
+    const { request, attempt } = this.plan.subject;
+    this.#wipe();
+    this.#env.emit({ kind: "aborted", attemptId: this.id, request, attempt, ...outcome });
+  }
+
+  #seal(kind: Kind, fields: Partial<Header>, body: Uint8Array): Envelope {
+    return sealEnvelope(this.#env.identity, this.#env.roster, { ...this.#subjectFields(), ...fields, kind }, body);
+  }
+
+  #subjectFields(): Pick<Header, "request" | "attempt" | "round"> {
+    const { subject } = this.plan;
+    return { request: subject.request, attempt: subject.attempt, round: subjectRound(subject) };
+  }
+
+  #send(to: readonly NodeId[], wire: Uint8Array): void {
+    if (to.length > 0) this.#env.emit({ kind: "send", to, wire, topic: this.id });
+  }
+
+  #others(): readonly NodeId[] {
+    return this.plan.members.filter(({ index }) => index !== this.#self.index).map(({ node }) => node);
+  }
+
+  #memberOf(node: NodeId): Member | undefined {
+    return this.plan.members.find((member) => member.node === node);
+  }
+
+  #drop(from: NodeId, reason: string): void {
+    this.#env.emit({ kind: "dropped", from, reason });
+  }
+
+  #wipe(): void {
+    this.#ended = true;
+    this.#ephemeral?.fill(0);
+    this.#ephemeral = null;
+    for (const { session, channels } of this.#sessions) {
+      session.close();
+      for (const channel of channels.values()) channel.wipe();
+    }
+  }
+}
+
+const TAG_BYTES = 16;
+
+const slotKey = ({ round, part, from }: { round: string; part: Part; from: PartyIndex }): string =>
+  `${round}/${part}/${from}`;

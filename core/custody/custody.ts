@@ -1,0 +1,378 @@
+/**
+ * SAFETY. The only code that can make a signature happen: it holds the shares, counts the votes, keeps the locks and runs
+ * the sessions. Every call is synchronous and answers with events; what a peer sends can cost that message and no more.
+ */
+import { CodecError, equalBytes, toHex, type Rng } from "@conclave/bytes";
+import { InclusionRefused, PaymentRefused, SignatureRefused, type InclusionClaim } from "@conclave/bitcoin";
+import { evidenceCodec, rosterHash, signedVoteCodec, type Ban, type Evidence, type NodeId } from "@conclave/consensus";
+import type { Engine } from "@conclave/crypto";
+import type { KeyRecord, KeyShare } from "@conclave/keys";
+import { Approvals, topicOf, type VoteCircumstances } from "./approvals.ts";
+import { Ceremonies } from "./ceremonies.ts";
+import { DocketRefused } from "./docket.ts";
+import { EnvelopeReader, EnvelopeRefused, sealEnvelope, type Envelope, type HeaderFields } from "./envelope.ts";
+import type { CustodyEvent } from "./events.ts";
+import { loadIdentity, type Identity } from "./identity.ts";
+import { certificateCodec, KeyRing } from "./keyring.ts";
+import { lockedCoins, signedIntents, type LockedCoin } from "./locks/index.ts";
+import { JournalUnavailable, type Journal, type Vault } from "./ports.ts";
+import { proposalCodec, requestId } from "./request.ts";
+import { resultCodec } from "./results.ts";
+import { SafetyLog } from "./safety-log.ts";
+import type { SigningScheme } from "./scheme.ts";
+import { checkSettings, witnessesNeeded, type CustodySettings } from "./settings.ts";
+import { Tribunal } from "./tribunal.ts";
+import { Witness } from "./witness.ts";
+
+export interface CustodyParts {
+  readonly engine: Engine;
+  readonly vault: Vault;
+  readonly journal: Journal;
+  readonly rng: Rng;
+  readonly schemes: readonly SigningScheme[];
+  readonly settings: CustodySettings;
+}
+
+/** What the host may know about this custody at any time. */
+export interface CustodyStatus {
+  readonly id: NodeId;
+  readonly generation: number;
+  readonly ready: boolean;
+  /** Why it neither votes nor signs; null while it does. */
+  readonly sealed: string | null;
+  readonly keys: readonly { readonly key: Uint8Array; readonly record: Uint8Array }[];
+  readonly pendingKeys: readonly { readonly key: Uint8Array; readonly missing: readonly NodeId[] }[];
+  readonly bans: readonly Ban[];
+}
+
+/** Wrong input: costs the message that brought it. Everything else that is thrown is a bug of ours. */
+const REFUSALS = [CodecError, EnvelopeRefused, DocketRefused, PaymentRefused, SignatureRefused, InclusionRefused];
+
+export class Custody {
+  readonly #parts: CustodyParts;
+  readonly #identity: Identity;
+  readonly #rosterHash: Uint8Array;
+  readonly #log: SafetyLog;
+  readonly #reader: EnvelopeReader;
+  readonly #keys: KeyRing;
+  readonly #tribunal: Tribunal;
+  readonly #approvals: Approvals;
+  readonly #ceremonies: Ceremonies;
+  readonly #witness: Witness;
+  #events: CustodyEvent[] = [];
+  #nowMs = 0;
+  #failed: string | null = null;
+
+  /** Reads journal and vault. Throws `JournalUnavailable`, `VaultError`, `CodecError` or `RangeError` (settings). */
+  constructor(parts: CustodyParts) {
+    const { engine, settings, schemes, rng } = parts;
+    checkSettings(settings);
+    this.#parts = parts;
+    this.#identity = loadIdentity(engine, parts.vault);
+    this.#rosterHash = rosterHash(settings.roster);
+    this.#log = new SafetyLog(parts.journal);
+    this.#reader = new EnvelopeReader(engine, settings.roster, this.#rosterHash);
+    const log = this.#log;
+    this.#keys = new KeyRing({ engine, vault: parts.vault });
+    this.#keys.load((key, transcript) => certificateState(log, key, transcript));
+    const protocols = Ceremonies.protocols(engine, schemes);
+    this.#tribunal = new Tribunal({ engine, roster: settings.roster, log, reader: this.#reader, protocols });
+    const shared = {
+      engine,
+      identity: this.#identity,
+      settings,
+      log,
+      rng,
+      reader: this.#reader,
+      rosterHash: this.#rosterHash,
+      emit: (event: CustodyEvent) => void this.#events.push(event),
+      banned: () => this.#tribunal.banned(this.#nowMs),
+      keyOf: (key: Uint8Array) => this.#keys.active(key),
+      seal: (fields: HeaderFields, body: Uint8Array) => this.#seal(fields, body),
+      accuse: (evidence: Evidence) => this.#accuse(evidence),
+    };
+    this.#approvals = new Approvals(shared);
+    const addKey = (share: KeyShare): void => this.#addKey(share);
+    this.#ceremonies = new Ceremonies({ ...shared, approvals: this.#approvals, schemes, addKey });
+    this.#witness = new Witness({
+      ...shared,
+      self: this.#identity.id,
+      peers: this.#others(),
+      needed: witnessesNeeded(settings),
+      generation: () => log.generation,
+    });
+  }
+
+  status(): CustodyStatus {
+    return {
+      id: this.#identity.id,
+      generation: this.#log.generation,
+      ready: this.#speaks,
+      sealed: this.#failed ?? this.#witness.behind,
+      keys: this.#keys.records(),
+      pendingKeys: this.#keys.pending().map(({ id, missing }) => ({ key: id, missing })),
+      bans: this.#tribunal.bans(),
+    };
+  }
+
+  /** Coins of a wallet that no new payment may be given; `except` is the request (hexadecimal id) that asks. */
+  lockedCoins(wallet: Uint8Array, except?: string): readonly LockedCoin[] {
+    return lockedCoins(this.#log.state, wallet, except);
+  }
+
+  /** Requests (hexadecimal ids) that this node signed for and whose outcome is not settled. */
+  unresolved(): readonly string[] {
+    return signedIntents(this.#log.state).map(({ id }) => id);
+  }
+
+  /** Begin: raise the generation, ask peers about it, go on with keys that wait for certificates. `statements`: as witnessed. */
+  start(nowMs: number, statements: readonly Uint8Array[]): CustodyEvent[] {
+    return this.#run(nowMs, () => {
+      for (const wire of statements) this.#witness.note(this.#reader.open(wire));
+      this.#log.commit([{ kind: "note", text: "start" }]);
+      this.#witness.start();
+      for (const { share } of this.#keys.pending()) this.#certify(share.record, true);
+    });
+  }
+
+  /** An envelope from a peer, however it came here. */
+  receive(nowMs: number, wire: Uint8Array): CustodyEvent[] {
+    return this.#run(nowMs, () => {
+      const envelope = this.#reader.open(wire);
+      const { sender, receiver } = envelope.header;
+      if (sender === this.#identity.id) return;
+      if (receiver !== null && receiver !== this.#identity.id) return;
+      const evidence = this.#tribunal.watch(envelope);
+      if (evidence !== null) return this.#accuse(evidence);
+      if (this.#tribunal.banned(nowMs).has(sender) && !SPOKEN_BY_BANNED.has(envelope.header.kind)) return;
+      this.#dispatch(envelope);
+    });
+  }
+
+  /** A request of this node's own, or a further revision of one: keep it and tell the others. */
+  propose(nowMs: number, proposal: Uint8Array): CustodyEvent[] {
+    return this.#run(nowMs, () => {
+      this.#approvals.learn(proposal, this.#identity.id);
+      const { request, revision } = proposalCodec.decode(proposal);
+      const fields = { kind: "proposal" as const, request: requestId(request), round: String(revision?.number ?? 0) };
+      const { wire } = this.#seal(fields, proposal);
+      this.#emit({ kind: "send", to: this.#others(), wire, topic: topicOf(fields.request) });
+      this.#ceremonies.retryEarly();
+    });
+  }
+
+  /** What the host kept of a request across a restart: proposals first, then votes and abandon envelopes. */
+  recall(
+    nowMs: number,
+    kept: {
+      readonly proposals: readonly Uint8Array[];
+      readonly votes: readonly Uint8Array[];
+      readonly abandons: readonly Uint8Array[];
+    },
+  ): CustodyEvent[] {
+    return this.#run(nowMs, () => {
+      for (const proposal of kept.proposals) this.#approvals.learn(proposal, this.#identity.id);
+      for (const vote of kept.votes) this.#approvals.addVote(signedVoteCodec.decode(vote));
+      for (const wire of kept.abandons) {
+        const envelope = this.#reader.open(wire);
+        this.#approvals.addAbandon(envelope.header.sender, envelope);
+      }
+    });
+  }
+
+  vote(
+    nowMs: number,
+    request: Uint8Array,
+    revision: number,
+    value: boolean,
+    circumstances: VoteCircumstances,
+  ): CustodyEvent[] {
+    return this.#speak(nowMs, () => this.#approvals.vote(request, revision, value, circumstances));
+  }
+
+  abandon(nowMs: number, request: Uint8Array, revision: number): CustodyEvent[] {
+    return this.#speak(nowMs, () => this.#approvals.abandon(request, revision));
+  }
+
+  /** As coordinator, open an attempt at a request: key generation (revision and round 0) or the approved revision. */
+  open(nowMs: number, request: Uint8Array, revision: number, round: number, attempt: number): CustodyEvent[] {
+    return this.#speak(nowMs, () => this.#ceremonies.open(request, revision, round, attempt));
+  }
+
+  /** As coordinator, close the list of acks. */
+  begin(nowMs: number, attemptId: string): CustodyEvent[] {
+    return this.#speak(nowMs, () => this.#ceremonies.begin(attemptId));
+  }
+
+  /** The host's deadline for an attempt passed. */
+  expire(nowMs: number, attemptId: string): CustodyEvent[] {
+    return this.#run(nowMs, () => this.#ceremonies.expire(attemptId));
+  }
+
+  /** A buried transaction decides a request: check the proof and free what can be freed. */
+  release(nowMs: number, request: Uint8Array, claim: Omit<InclusionClaim, "depth" | "network">): CustodyEvent[] {
+    return this.#run(nowMs, () => this.#approvals.releaseBySpend(request, claim));
+  }
+
+  /** Verify signatures that were kept or sent, and hand out the transaction. */
+  replayResult(nowMs: number, result: Uint8Array): CustodyEvent[] {
+    return this.#run(nowMs, () => this.#takeResult(result));
+  }
+
+  close(): void {
+    this.#parts.journal.close();
+    this.#parts.vault.close();
+  }
+
+  get #speaks(): boolean {
+    return this.#failed === null && this.#witness.ready;
+  }
+
+  #dispatch(envelope: Envelope): void {
+    const { header, body } = envelope;
+    switch (header.kind) {
+      case "hello":
+        return this.#witness.answer(envelope);
+      case "witness":
+        return this.#witness.hear(envelope);
+      case "proposal":
+        this.#approvals.learn(body, header.sender);
+        return this.#ceremonies.retryEarly();
+      case "vote":
+        this.#witness.note(envelope);
+        return this.#approvals.addVote(signedVoteCodec.decode(body));
+      case "abandon":
+        return this.#approvals.addAbandon(header.sender, envelope);
+      case "result":
+        return this.#takeResult(body);
+      case "certificate":
+        return this.#takeCertificate(header.sender, body);
+      case "evidence":
+        return this.#accuse(evidenceCodec.decode(body));
+      case "ack":
+        this.#witness.note(envelope);
+        return this.#ceremonies.receiveAck(envelope);
+      case "setup":
+        if (this.#speaks) this.#ceremonies.receiveSetup(envelope);
+        return;
+      case "begin":
+        return this.#ceremonies.receiveBegin(envelope);
+      case "step/broadcast":
+        return this.#ceremonies.receiveStep(envelope, "broadcast");
+      case "step/direct":
+        return this.#ceremonies.receiveStep(envelope, "direct");
+      case "step/echo":
+        return this.#ceremonies.receiveStep(envelope, "echo");
+    }
+  }
+
+  #takeResult(body: Uint8Array): void {
+    const { request, revision, digest, signatures } = resultCodec.decode(body);
+    const entry = this.#approvals.payment(request);
+    const known = entry?.revisions.get(revision);
+    if (entry === undefined || known === undefined) return;
+    if (!equalBytes(known.digest, digest)) throw new CodecError("a result for other content");
+    this.#ceremonies.publish(entry, known, signatures, body);
+  }
+
+  /** The share is on disk, then the promise, and only then does the certificate leave. */
+  #addKey(share: KeyShare): void {
+    const { record, key } = this.#keys.add(share);
+    this.#log.commit([record]);
+    const pending = this.#keys
+      .pending()
+      .find(({ share: held }) => held.record.certificate === share.record.certificate);
+    this.#emit({ kind: "keyPending", key, missing: pending?.missing ?? [] });
+    this.#certify(share.record, true);
+  }
+
+  #certify(record: KeyRecord, collecting: boolean, to: readonly NodeId[] = this.#others()): void {
+    const held = this.#keys.holds(record.certificate)!;
+    const body = certificateCodec.encode({
+      key: held.id,
+      epoch: record.epoch,
+      transcript: record.certificate,
+      collecting,
+    });
+    const { wire } = this.#seal({ kind: "certificate", key: held.id, epoch: record.epoch }, body);
+    this.#emit({ kind: "send", to, wire, topic: "certificate" });
+    if (!held.active) this.#countCertificate(this.#identity.id, body);
+  }
+
+  #takeCertificate(sender: NodeId, body: Uint8Array): void {
+    const { transcript, collecting } = certificateCodec.decode(body);
+    this.#countCertificate(sender, body);
+    const held = this.#keys.holds(transcript);
+    // Who still collects may have lost ours: give it again, once per question.
+    if (collecting && held !== undefined) this.#certify(held.record, false, [sender]);
+  }
+
+  #countCertificate(sender: NodeId, body: Uint8Array): void {
+    const certificate = certificateCodec.decode(body);
+    const record = this.#keys.certify(sender, certificate);
+    if (record === null) return;
+    this.#log.commit([record]);
+    this.#keys.activate(certificate.transcript);
+    const { record: encoded } = this.#keys.records().find(({ key }) => equalBytes(key, certificate.key))!;
+    this.#emit({ kind: "keyActive", key: certificate.key, record: encoded });
+    this.#ceremonies.retryEarly();
+  }
+
+  /** Verify evidence; if it proves something new, record it, tell everybody, and say so. */
+  #accuse(evidence: Evidence): void {
+    const conviction = this.#tribunal.judge(evidence, this.#nowMs);
+    if (conviction === null || conviction.node === this.#identity.id) return;
+    const { wire } = this.#seal({ kind: "evidence" }, conviction.evidence);
+    const to = this.#others().filter((node) => node !== conviction.node);
+    this.#emit({ kind: "send", to, wire, topic: "evidence" });
+    this.#emit({ kind: "violation", node: conviction.node, violation: evidence.kind, evidence: conviction.evidence });
+  }
+
+  #others(): readonly NodeId[] {
+    return this.#parts.settings.roster.nodes.map(({ id }) => id).filter((id) => id !== this.#identity.id);
+  }
+
+  #seal(fields: HeaderFields, body: Uint8Array): Envelope {
+    return sealEnvelope(this.#identity, this.#rosterHash, fields, body);
+  }
+
+  #emit(event: CustodyEvent): void {
+    this.#events.push(event);
+  }
+
+  /** For calls that promise something: refused while peers have not confirmed the journal. */
+  #speak(nowMs: number, body: () => void): CustodyEvent[] {
+    return this.#run(nowMs, () => {
+      if (this.#speaks) return body();
+      const reason = this.#failed ?? this.#witness.behind ?? "waiting for peers to confirm this node's journal";
+      this.#emit({ kind: "dropped", from: null, reason });
+    });
+  }
+
+  #run(nowMs: number, body: () => void): CustodyEvent[] {
+    this.#nowMs = nowMs;
+    this.#events = [];
+    try {
+      if (this.#failed === null) body();
+    } catch (error) {
+      if (error instanceof JournalUnavailable) this.#fail(error);
+      else if (REFUSALS.some((refusal) => error instanceof refusal)) {
+        this.#emit({ kind: "dropped", from: null, reason: (error as Error).message });
+      } else throw error;
+    }
+    return this.#events.splice(0);
+  }
+
+  /** After one failed write nothing that this process believes about its disk is certain: everything else it said is held back. */
+  #fail(cause: JournalUnavailable): void {
+    this.#failed = `the safety journal failed (${cause.message}): mend the disk and start this node again`;
+    this.#events = [{ kind: "sealed", reason: this.#failed }];
+  }
+}
+
+/** A banned node may still learn, be asked about its journal, and certify a key it holds. */
+const SPOKEN_BY_BANNED: ReadonlySet<string> = new Set(["hello", "witness", "certificate", "evidence"]);
+
+function certificateState(log: SafetyLog, key: Uint8Array, transcript: Uint8Array) {
+  return log.state.certificates.get(toHex(key))?.get(toHex(transcript))?.state ?? null;
+}

@@ -1,0 +1,152 @@
+/**
+ * What this node knows of requests, their revisions and the votes on them. Nothing here is a promise: the docket is rebuilt
+ * from what peers and the local store hand in, and every piece is checked again on the way in.
+ */
+import { toHex } from "@conclave/bytes";
+import { readPayment, type PaymentView, type Wallet } from "@conclave/bitcoin";
+import { tally, type Ballot, type NodeId, type Roster, type SignedVote, type Tally } from "@conclave/consensus";
+import type { Engine } from "@conclave/crypto";
+import {
+  requestId,
+  revisionDigest,
+  type PaymentRequestBody,
+  type Proposal,
+  type Request,
+  type Revision,
+} from "./request.ts";
+
+/** Revisions of one request that a node keeps; more would need more than the lock rules allow. */
+const MAX_REVISIONS = 64;
+/** Signed votes of one voter on one revision that are kept: two rounds of honest ones and the pair that convicts. */
+const MAX_VOTES_PER_VOTER = 16;
+
+export interface KnownRevision {
+  readonly revision: Revision;
+  readonly digest: Uint8Array;
+  readonly view: PaymentView;
+}
+
+export interface KnownRequest {
+  readonly id: Uint8Array;
+  readonly request: Request;
+  readonly revisions: Map<number, KnownRevision>;
+  readonly votes: SignedVote[];
+}
+
+/** Something handed in does not fit what is known, or is not well-formed. The reason says which rule it breaks. */
+export class DocketRefused extends Error {
+  override readonly name = "DocketRefused";
+}
+
+/** What a tally needs to know about the key that a request spends from. */
+export interface Electorate {
+  readonly committee: readonly NodeId[];
+  readonly quorum: number;
+  readonly epoch: number;
+}
+
+export class Docket {
+  readonly #engine: Engine;
+  readonly #roster: Roster;
+  readonly #requests = new Map<string, KnownRequest>();
+
+  constructor({ engine, roster }: { engine: Engine; roster: Roster }) {
+    this.#engine = engine;
+    this.#roster = roster;
+  }
+
+  get(id: Uint8Array): KnownRequest | undefined {
+    return this.#requests.get(toHex(id));
+  }
+
+  find(request: Request): KnownRequest | undefined {
+    return this.get(requestId(request));
+  }
+
+  /**
+   * Take in a request and perhaps a revision. `walletOf` gives the wallet of an active key. Throws `DocketRefused` or, for a
+   * PSBT that is not a payment of ours, `PaymentRefused`. True if anything was new.
+   */
+  learn({ request, revision }: Proposal, walletOf: (key: Uint8Array) => Wallet | undefined): boolean {
+    if (request.cluster !== this.#roster.cluster) throw new DocketRefused("the request is for another cluster");
+    if (request.expiresHeight < request.height) throw new DocketRefused("the request ends before it begins");
+    const id = requestId(request);
+    const known = this.#requests.get(toHex(id));
+    const entry = known ?? { id, request, revisions: new Map<number, KnownRevision>(), votes: [] };
+    const added = revision !== null && this.#addRevision(entry, revision, walletOf);
+    this.#requests.set(toHex(id), entry);
+    return known === undefined || added;
+  }
+
+  #addRevision(entry: KnownRequest, revision: Revision, walletOf: (key: Uint8Array) => Wallet | undefined): boolean {
+    if (entry.request.kind !== "payment") throw new DocketRefused("only payments have revisions");
+    if (toHex(revision.request) !== toHex(entry.id)) throw new DocketRefused("the revision belongs to another request");
+    const digest = revisionDigest(revision);
+    const known = entry.revisions.get(revision.number);
+    if (known !== undefined) {
+      if (toHex(known.digest) === toHex(digest)) return false;
+      throw new DocketRefused(`revision ${revision.number} of this request is already known with other content`);
+    }
+    if (entry.revisions.size >= MAX_REVISIONS) throw new DocketRefused("too many revisions of one request");
+    const wallet = walletOf(entry.request.wallet);
+    if (wallet === undefined) throw new DocketRefused("this node holds no share of the wallet's key");
+    entry.revisions.set(revision.number, { revision, digest, view: readPayment(revision.psbt, wallet) });
+    return true;
+  }
+
+  /** Keep a vote whose signature was verified. False if it is known, or one too many of its voter. */
+  addVote(entry: KnownRequest, vote: SignedVote): boolean {
+    const same = entry.votes.filter(({ vote: other }) => other.voter === vote.vote.voter);
+    if (same.some(({ signature }) => toHex(signature) === toHex(vote.signature))) return false;
+    if (same.filter(({ vote: other }) => other.revision === vote.vote.revision).length >= MAX_VOTES_PER_VOTER)
+      return false;
+    entry.votes.push(vote);
+    return true;
+  }
+
+  /** Count the votes on one revision in one round. Counts are never stored. */
+  tally(
+    entry: KnownRequest & { readonly request: PaymentRequestBody },
+    { digest, revision }: KnownRevision,
+    round: number,
+    { committee, quorum, epoch }: Electorate,
+    { network, banned }: { network: string; banned: ReadonlySet<NodeId> },
+  ): Tally {
+    const ballot: Ballot = ballotOf(entry.request, {
+      cluster: this.#roster.cluster,
+      network,
+      digest,
+      number: revision.number,
+      request: entry.id,
+      round,
+      epoch,
+    });
+    return tally(this.#engine, { roster: this.#roster, committee, quorum, banned }, ballot, entry.votes);
+  }
+}
+
+/** Every field that a vote must match to count, apart from what is the voter's own. */
+export const ballotOf = (
+  request: PaymentRequestBody,
+  subject: {
+    readonly cluster: string;
+    readonly network: string;
+    readonly request: Uint8Array;
+    readonly number: number;
+    readonly digest: Uint8Array;
+    readonly round: number;
+    readonly epoch: number;
+  },
+): Ballot => ({
+  cluster: subject.cluster,
+  network: subject.network,
+  wallet: request.wallet,
+  request: subject.request,
+  revision: subject.number,
+  digest: subject.digest,
+  round: subject.round,
+  epoch: subject.epoch,
+  fromHeight: request.height,
+  toHeight: request.expiresHeight,
+  policies: new Map(),
+});

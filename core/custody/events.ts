@@ -1,0 +1,116 @@
+/** What custody tells its host. The host sees bytes, arrivals and outcomes; never a secret. */
+import type { NodeId, ViolationKind } from "@conclave/consensus";
+
+export type CustodyEvent =
+  /** Deliver these bytes; resend them until answered or until the topic closes. */
+  | { readonly kind: "send"; readonly to: readonly NodeId[]; readonly wire: Uint8Array; readonly topic: string }
+  /** Nothing of this topic needs to be resent any more. */
+  | { readonly kind: "close"; readonly topic: string }
+  /** A request, or a further revision of one, is known from now on. */
+  | {
+      readonly kind: "proposed";
+      readonly from: NodeId;
+      readonly request: Uint8Array;
+      readonly proposal: Uint8Array;
+      readonly revision: number | null;
+    }
+  /** A verified vote, own or a peer's: keep its bytes, they are needed again after a restart. */
+  | {
+      readonly kind: "voted";
+      readonly request: Uint8Array;
+      readonly revision: number;
+      readonly round: number;
+      readonly voter: NodeId;
+      readonly value: boolean;
+      readonly vote: Uint8Array;
+    }
+  /** This node does not vote yes; the host may ask again later or let it vote no. */
+  | {
+      readonly kind: "objected";
+      readonly request: Uint8Array;
+      readonly revision: number;
+      readonly objections: readonly { readonly code: string; readonly message: string }[];
+    }
+  /** The votes on one revision are decided. */
+  | {
+      readonly kind: "verdict";
+      readonly request: Uint8Array;
+      readonly revision: number;
+      readonly round: number;
+      readonly verdict: "approved" | "rejected";
+      readonly exhausted: boolean;
+    }
+  /** A node promised never to sign a revision. `dead`: so many did that nobody can complete it any more. */
+  | {
+      readonly kind: "abandoned";
+      readonly request: Uint8Array;
+      readonly revision: number;
+      readonly node: NodeId;
+      readonly wire: Uint8Array;
+      readonly dead: boolean;
+    }
+  /** A coordinator opened an attempt, and this node acknowledged it. */
+  | {
+      readonly kind: "joined";
+      readonly request: Uint8Array;
+      readonly revision: number;
+      readonly attempt: number;
+      readonly attemptId: string;
+      readonly coordinator: NodeId;
+    }
+  /** Own attempt: `node` acknowledged. */
+  | {
+      readonly kind: "acked";
+      readonly attemptId: string;
+      readonly node: NodeId;
+      readonly waitingFor: readonly NodeId[];
+    }
+  | {
+      readonly kind: "begun";
+      readonly attemptId: string;
+      readonly signers: readonly NodeId[];
+      readonly signing: boolean;
+    }
+  /** Session `input` entered `round`. */
+  | { readonly kind: "progress"; readonly attemptId: string; readonly input: number; readonly round: string }
+  | {
+      readonly kind: "aborted";
+      readonly attemptId: string;
+      readonly request: Uint8Array;
+      readonly attempt: number;
+      readonly fault: string;
+      readonly reason: string;
+      readonly culprits: readonly NodeId[];
+      readonly suspects: readonly NodeId[];
+    }
+  /** A complete, verified transaction for a revision. `result` is what peers need to verify it too. */
+  | {
+      readonly kind: "signed";
+      readonly request: Uint8Array;
+      readonly revision: number;
+      readonly rawTx: Uint8Array;
+      readonly txid: string;
+      readonly result: Uint8Array;
+    }
+  /** A key came out of a ceremony; it is used once everybody has certified it. */
+  | { readonly kind: "keyPending"; readonly key: Uint8Array; readonly missing: readonly NodeId[] }
+  | { readonly kind: "keyActive"; readonly key: Uint8Array; readonly record: Uint8Array }
+  /** Coins or requests were released from this node's locks. */
+  | { readonly kind: "released"; readonly request: Uint8Array; readonly reason: string }
+  /** Proven against a node: it is banned. */
+  | {
+      readonly kind: "violation";
+      readonly node: NodeId;
+      readonly violation: ViolationKind;
+      readonly evidence: Uint8Array;
+    }
+  /** The highest statement of a peer's journal position that this node holds: keep it, it is given back after a restart. */
+  | { readonly kind: "witnessed"; readonly node: NodeId; readonly generation: number; readonly wire: Uint8Array }
+  /** A message was dropped. It cost only itself. */
+  | { readonly kind: "dropped"; readonly from: NodeId | null; readonly reason: string }
+  /** Peers confirmed that this journal is not behind: custody votes and signs from now on. */
+  | { readonly kind: "ready" }
+  /** Custody neither votes nor signs any more; says why and what to do. */
+  | { readonly kind: "sealed"; readonly reason: string };
+
+export type Emit = (event: CustodyEvent) => void;

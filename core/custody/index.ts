@@ -1,0 +1,16 @@
+export type { VoteCircumstances } from "./approvals.ts";
+export { COORDINATOR_RANGE, coordinatorIndex } from "./attempts.ts";
+export { Custody } from "./custody.ts";
+export type { CustodyParts, CustodyStatus } from "./custody.ts";
+export { DocketRefused } from "./docket.ts";
+export type { CustodyEvent } from "./events.ts";
+export { createIdentity, hasIdentity, loadIdentity, rosterEntry } from "./identity.ts";
+export type { Identity } from "./identity.ts";
+export type { LockedCoin } from "./locks/index.ts";
+export { JournalUnavailable, VaultError } from "./ports.ts";
+export type { Journal, JournalRecord, Vault } from "./ports.ts";
+export { proposalCodec, requestCodec, requestId, revisionCodec, revisionDigest } from "./request.ts";
+export type { KeygenRequestBody, PaymentRequestBody, Proposal, Request, Revision } from "./request.ts";
+export type { SignatureOrder, SigningScheme } from "./scheme.ts";
+export { checkSettings, policyHash, witnessesNeeded } from "./settings.ts";
+export type { CustodySettings } from "./settings.ts";

@@ -1,0 +1,19 @@
+import { codec, fixedBytes, list, record, uint, type Codec } from "@conclave/bytes";
+import { MAX_INPUTS } from "@conclave/bitcoin";
+
+/** Complete signatures for a revision, one per input. Proves itself: whoever holds the revision can verify it. */
+export interface SignedResult {
+  readonly request: Uint8Array;
+  readonly revision: number;
+  readonly digest: Uint8Array;
+  readonly signatures: readonly Uint8Array[];
+}
+
+export const resultCodec: Codec<SignedResult> = codec(
+  record({
+    request: fixedBytes(32),
+    revision: uint({ min: 1, max: 1_000 }),
+    digest: fixedBytes(32),
+    signatures: list(fixedBytes(64), { min: 1, max: MAX_INPUTS }),
+  }),
+);
