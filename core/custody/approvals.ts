@@ -262,6 +262,33 @@ export class Approvals {
     this.addAbandon(identity.id, envelope);
   }
 
+  /** Send a peer what this node knows of a request and has signed about it. */
+  republish(id: Uint8Array, to: NodeId): void {
+    const entry = this.docket.get(id);
+    if (entry === undefined) return;
+    const send = (fields: HeaderFields, body: Uint8Array): void =>
+      this.#parts.emit({ kind: "send", to: [to], wire: this.#parts.seal(fields, body).wire, topic: topicOf(id) });
+    const revisions =
+      entry.revisions.size === 0 ? [null] : [...entry.revisions.values()].map(({ revision }) => revision);
+    for (const revision of revisions) {
+      const fields = { kind: "proposal" as const, request: id, round: String(revision?.number ?? 0) };
+      send(fields, proposalCodec.encode({ request: entry.request, revision }));
+    }
+    for (const signed of entry.votes) {
+      const { voter, revision, round } = signed.vote;
+      if (voter !== this.#parts.identity.id) continue;
+      send({ kind: "vote", request: id, round: `${revision}.${round}` }, signedVoteCodec.encode(signed));
+    }
+    for (const abandon of this.#abandons.get(toHex(id))?.values() ?? []) {
+      if (!abandon.nodes.has(this.#parts.identity.id)) continue;
+      const { request, revision, digest } = abandon;
+      send(
+        { kind: "abandon", request: id, round: String(revision) },
+        abandonCodec.encode({ request, revision, digest }),
+      );
+    }
+  }
+
   /** A member promised never to sign a revision. With n − t + 1 + f of them it is dead for everybody. */
   addAbandon(node: NodeId, { body, wire }: Envelope): void {
     const abandon = abandonCodec.decode(body);

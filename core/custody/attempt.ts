@@ -87,6 +87,8 @@ interface Running {
   /** Wire bytes of every part received, for evidence. */
   readonly wires: Map<string, Uint8Array>;
   result: { readonly value: unknown } | null;
+  /** The round last reported to the host. */
+  round: string | null;
 }
 
 const STEP_KINDS: Readonly<Record<Part, Kind>> = {
@@ -165,10 +167,15 @@ export class Attempt {
     return this.#acks.size >= this.plan.needed;
   }
 
-  /** As coordinator: close the list of acks and let the sessions begin. */
-  begin(): void {
+  /**
+   * As coordinator: close the list of acks and let the sessions begin. Members in `avoid` (they stalled an earlier attempt)
+   * are left out as long as enough others acknowledged.
+   */
+  begin(avoid: ReadonlySet<NodeId>): void {
     if (this.#ended || this.begun || !this.coordinates || !this.ready) return;
-    const acks = [...this.#acks].toSorted(([a], [b]) => a - b).map(([, { wire }]) => wire);
+    const all = [...this.#acks.values()].toSorted((a, b) => this.#indexOf(a) - this.#indexOf(b));
+    const preferred = all.filter(({ header }) => !avoid.has(header.sender));
+    const acks = (preferred.length >= this.plan.needed ? preferred : all).map(({ wire }) => wire);
     const envelope = this.#seal("begin", {}, beginCodec.encode({ setup: this.setup, acks }));
     const others = this.plan.members.filter(({ index }) => index !== this.#self.index).map(({ node }) => node);
     this.#send(others, envelope.wire);
@@ -236,7 +243,7 @@ export class Attempt {
         }),
       );
       const session = new Session({ protocol: plan.protocol, context, rng });
-      return { plan, session, channels, wires: new Map(), result: null };
+      return { plan, session, channels, wires: new Map(), result: null, round: null };
     });
     this.#ephemeral?.fill(0);
     this.#ephemeral = null;
@@ -290,8 +297,10 @@ export class Attempt {
       else if (effect.kind === "done") this.#finish(running, effect.result);
       else this.#reportAbort(running, effect);
     }
-    const round = running.session.round;
-    if (!this.#ended && round !== null) this.#env.emit({ kind: "progress", attemptId: this.id, input, round });
+    const { round } = running.session;
+    if (this.#ended || round === null || round === running.round) return;
+    running.round = round;
+    this.#env.emit({ kind: "progress", attemptId: this.id, input, round });
   }
 
   #commit(input: number, { id, records }: Extract<Effect<unknown>, { kind: "commit" }>): void {
@@ -376,6 +385,10 @@ export class Attempt {
 
   #others(): readonly NodeId[] {
     return this.plan.members.filter(({ index }) => index !== this.#self.index).map(({ node }) => node);
+  }
+
+  #indexOf({ header }: Envelope): number {
+    return this.#memberOf(header.sender)?.index ?? 0;
   }
 
   #memberOf(node: NodeId): Member | undefined {

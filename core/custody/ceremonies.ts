@@ -21,6 +21,7 @@ import { resultCodec } from "./results.ts";
 import type { SafetyLog } from "./safety-log.ts";
 import type { SigningScheme } from "./scheme.ts";
 import type { CustodySettings } from "./settings.ts";
+import type { StorageSeal } from "./storage-seal.ts";
 import { faultEvidence } from "./tribunal.ts";
 
 /** Handshake and step envelopes that came before what they belong to, per sender; the oldest go first. */
@@ -45,6 +46,7 @@ export interface CeremonyParts {
   readonly keyOf: (wallet: Uint8Array) => Valid<KeyShare> | undefined;
   readonly addKey: (share: KeyShare) => void;
   readonly accuse: (evidence: Evidence) => void;
+  readonly storage: StorageSeal;
 }
 
 export class Ceremonies {
@@ -124,8 +126,8 @@ export class Ceremonies {
     attempt.receiveStep(envelope, part);
   }
 
-  begin(id: string): void {
-    this.#attempts.get(id)?.begin();
+  begin(id: string, avoid: ReadonlySet<NodeId>): void {
+    this.#attempts.get(id)?.begin(avoid);
     this.#replayEarly();
   }
 
@@ -360,7 +362,8 @@ export class Ceremonies {
   publish(entry: KnownPayment, known: KnownRevision, signatures: readonly Uint8Array[], result: Uint8Array): void {
     const { rawTx, txid } = finalizePayment(known.view, signatures);
     assert(txid === known.view.txid, "the transaction is the approved one");
-    this.#parts.emit({ kind: "signed", request: entry.id, revision: known.revision.number, rawTx, txid, result });
+    const sealed = this.#parts.storage.seal(result);
+    this.#parts.emit({ kind: "signed", request: entry.id, revision: known.revision.number, rawTx, txid, sealed });
   }
 
   #attemptOf({ header: { request, attempt, round } }: Envelope): Attempt | undefined {

@@ -107,7 +107,7 @@ test("five custodies make a key and sign a payment", () => {
   const acked = seen[0]!.findLast((e) => e.kind === "acked")!;
   assert.ok(acked.kind === "acked" && acked.waitingFor.length === 0);
   const t0 = performance.now();
-  put(0, cs[0]!.begin(1, acked.attemptId));
+  put(0, cs[0]!.begin(1, acked.attemptId, []));
   pump();
   console.log("keygen", performance.now() - t0);
   assert.ok(
@@ -164,7 +164,7 @@ test("five custodies make a key and sign a payment", () => {
   put(0, cs[0]!.open(1, id, 1, 1, 0));
   pump();
   const a2 = seen[0]!.findLast((e) => e.kind === "acked")!;
-  put(0, cs[0]!.begin(1, (a2 as { attemptId: string }).attemptId));
+  put(0, cs[0]!.begin(1, (a2 as { attemptId: string }).attemptId, []));
   pump();
   const signed = seen.map((s) => s.find((e) => e.kind === "signed"));
   assert.ok(signed.every(Boolean), log.slice(-40).join("\n"));

@@ -21,6 +21,7 @@ import { resultCodec } from "./results.ts";
 import { SafetyLog } from "./safety-log.ts";
 import type { SigningScheme } from "./scheme.ts";
 import { checkSettings, witnessesNeeded, type CustodySettings } from "./settings.ts";
+import { openStorageSeal, type StorageSeal } from "./storage-seal.ts";
 import { Tribunal } from "./tribunal.ts";
 import { Witness } from "./witness.ts";
 
@@ -59,6 +60,7 @@ export class Custody {
   readonly #approvals: Approvals;
   readonly #ceremonies: Ceremonies;
   readonly #witness: Witness;
+  readonly #storage: StorageSeal;
   #events: CustodyEvent[] = [];
   #nowMs = 0;
   #failed: string | null = null;
@@ -74,10 +76,12 @@ export class Custody {
     this.#reader = new EnvelopeReader(engine, settings.roster, this.#rosterHash);
     const log = this.#log;
     this.#keys = new KeyRing({ engine, vault: parts.vault });
+    this.#storage = openStorageSeal(parts.vault, rng);
     this.#keys.load((key, transcript) => certificateState(log, key, transcript));
     const protocols = Ceremonies.protocols(engine, schemes);
     this.#tribunal = new Tribunal({ engine, roster: settings.roster, log, reader: this.#reader, protocols });
     const shared = {
+      storage: this.#storage,
       engine,
       identity: this.#identity,
       settings,
@@ -200,8 +204,8 @@ export class Custody {
   }
 
   /** As coordinator, close the list of acks. */
-  begin(nowMs: number, attemptId: string): CustodyEvent[] {
-    return this.#speak(nowMs, () => this.#ceremonies.begin(attemptId));
+  begin(nowMs: number, attemptId: string, avoid: readonly NodeId[]): CustodyEvent[] {
+    return this.#speak(nowMs, () => this.#ceremonies.begin(attemptId, new Set(avoid)));
   }
 
   /** The host's deadline for an attempt passed. */
@@ -214,9 +218,19 @@ export class Custody {
     return this.#run(nowMs, () => this.#approvals.releaseBySpend(request, claim));
   }
 
-  /** Verify signatures that were kept or sent, and hand out the transaction. */
-  replayResult(nowMs: number, result: Uint8Array): CustodyEvent[] {
-    return this.#run(nowMs, () => this.#takeResult(result));
+  /** Verify signatures that the host kept (`sealed` of a `signed` event), and hand out the transaction again. */
+  recallResult(nowMs: number, sealed: Uint8Array): CustodyEvent[] {
+    return this.#run(nowMs, () => this.#takeResult(this.#storage.open(sealed)));
+  }
+
+  /** Tell a peer that was away what it may have missed of a request: its content, this node's votes, its signatures. */
+  republish(nowMs: number, request: Uint8Array, to: NodeId, sealed: Uint8Array | null): CustodyEvent[] {
+    return this.#run(nowMs, () => {
+      this.#approvals.republish(request, to);
+      if (sealed === null) return;
+      const { wire } = this.#seal({ kind: "result", request }, this.#storage.open(sealed));
+      this.#emit({ kind: "send", to: [to], wire, topic: topicOf(request) });
+    });
   }
 
   close(): void {

@@ -83,14 +83,14 @@ export type CustodyEvent =
       readonly culprits: readonly NodeId[];
       readonly suspects: readonly NodeId[];
     }
-  /** A complete, verified transaction for a revision. `result` is what peers need to verify it too. */
+  /** A complete, verified transaction for a revision. `sealed`: its signatures, encrypted for the host's store. */
   | {
       readonly kind: "signed";
       readonly request: Uint8Array;
       readonly revision: number;
       readonly rawTx: Uint8Array;
       readonly txid: string;
-      readonly result: Uint8Array;
+      readonly sealed: Uint8Array;
     }
   /** A key came out of a ceremony; it is used once everybody has certified it. */
   | { readonly kind: "keyPending"; readonly key: Uint8Array; readonly missing: readonly NodeId[] }

@@ -1,0 +1,2 @@
+export { localLedger } from "./ledger.ts";
+export type { LocalLedgerOptions } from "./ledger.ts";

@@ -1,0 +1,2 @@
+export { memoryNetwork } from "./network.ts";
+export type { MemoryNetwork } from "./network.ts";

@@ -1,0 +1,77 @@
+/** One node, put together: the only place that knows which adapter stands behind which port. */
+import { join } from "node:path";
+import { openEsplora } from "@conclave/bitcoin-esplora";
+import { networks, type NetworkName } from "@conclave/bitcoin";
+import type { CustodySettings } from "@conclave/custody";
+import { localLedger } from "@conclave/ledger-local";
+import { ConclaveNode, type Notice, type Timings, type Transport } from "@conclave/node";
+import { openStore } from "@conclave/store-sql";
+import { bitcoinjsOpinion } from "@conclave/verifier-bitcoinjs";
+import { systemClock } from "./clock.ts";
+import type { PreparedCustody } from "./custody-host.ts";
+import { startHttp, type HttpLog, type HttpServer } from "./http/index.ts";
+import { nodeService } from "./service.ts";
+
+export interface ClusterNodeOptions {
+  readonly dir: string;
+  readonly custody: PreparedCustody;
+  readonly settings: CustodySettings;
+  readonly transport: Transport;
+  readonly esploraUrl: string;
+  readonly genesisMs: number;
+  readonly timings: Timings;
+  readonly requiredConfirmations: number;
+  readonly http: { readonly port: number; readonly token: string; readonly log: HttpLog };
+  readonly notify: (notice: Notice) => void;
+}
+
+/** A running node with its API. */
+export interface ClusterNode {
+  readonly node: ConclaveNode;
+  readonly http: HttpServer;
+  stop(): Promise<void>;
+}
+
+/** Open the store, start the node, then its API. What fails closes what was opened before it. */
+export async function startClusterNode(options: ClusterNodeOptions): Promise<ClusterNode> {
+  const { dir, custody, settings, transport, timings, notify } = options;
+  const { roster, network, threshold, quorum, policy, burialDepth } = settings;
+  const self = custody.entry.id;
+  const port = await custody.open(settings);
+  const store = await openStore({ file: join(dir, "history.sqlite") });
+  const chain = openChain(options.esploraUrl, network);
+  const ledger = localLedger({ genesisMs: options.genesisMs, clock: systemClock });
+  const node = new ConclaveNode({
+    self,
+    roster,
+    network,
+    threshold,
+    quorum,
+    policy,
+    burialDepth,
+    requiredConfirmations: options.requiredConfirmations,
+    custody: port,
+    transport,
+    store,
+    chain,
+    secondOpinion: bitcoinjsOpinion,
+    clock: systemClock,
+    ledger,
+    timings,
+    notify,
+  });
+  const service = nodeService({ node, store, chain, roster, self, network, quorum, startedAtMs: Date.now() });
+  const http = await startHttp({ service, ...options.http });
+  await node.start();
+  return {
+    node,
+    http,
+    async stop() {
+      await http.close();
+      await node.stop();
+    },
+  };
+}
+
+const openChain = (baseUrl: string, network: NetworkName) =>
+  openEsplora({ baseUrl, genesisHash: networks[network].genesisHash, allowPrivateHosts: network === "regtest" });

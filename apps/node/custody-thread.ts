@@ -1,0 +1,87 @@
+/**
+ * The thread that custody lives in: it opens the vault and the journal itself, so that no secret ever exists outside of it.
+ * First message in: where its files are. First message out: this node's public identity. Second in: the cluster's settings.
+ */
+import { existsSync, readFileSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { parentPort, type MessagePort } from "node:worker_threads";
+import { assert } from "@conclave/bytes";
+import type { RosterEntry } from "@conclave/consensus";
+import {
+  createIdentity,
+  Custody,
+  hasIdentity,
+  loadIdentity,
+  rosterEntry,
+  serveCustody,
+  type CustodySettings,
+  type Vault,
+} from "@conclave/custody";
+import { nodeEngine } from "@conclave/engine-node";
+import { openJournal } from "@conclave/journal-sqlite";
+import { createVault, openVault } from "@conclave/vault-file";
+import { schemesOf } from "./schemes.ts";
+
+/** Where a node's secrets and promises are. */
+export interface CustodyPlace {
+  readonly name: string;
+  readonly vaultDir: string;
+  readonly journalFile: string;
+  readonly passwordFile: string;
+  /** Make identity, vault and journal if they are not there: a node's very first start. */
+  readonly create: boolean;
+}
+
+export type ThreadAnswer = { readonly entry: RosterEntry } | { readonly opened: true } | { readonly failed: string };
+
+const rng = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
+
+function openNodeVault({ vaultDir, passwordFile, create }: CustodyPlace): Vault {
+  const password = readFileSync(passwordFile, "utf8").trim();
+  return create && !existsSync(vaultDir)
+    ? createVault({ dir: vaultDir, password })
+    : openVault({ dir: vaultDir, password });
+}
+
+function serve(port: MessagePort): void {
+  let vault: Vault | null = null;
+  let place: CustodyPlace | null = null;
+  const answer = (message: ThreadAnswer): void => port.postMessage(message);
+  const guarded = (work: () => ThreadAnswer): void => {
+    try {
+      answer(work());
+    } catch (error) {
+      answer({ failed: error instanceof Error ? error.message : String(error) });
+    }
+  };
+  port.once("message", (first: CustodyPlace) => {
+    guarded(() => {
+      place = first;
+      vault = openNodeVault(first);
+      const identity =
+        first.create && !hasIdentity(vault) ? createIdentity(nodeEngine, vault, rng) : loadIdentity(nodeEngine, vault);
+      return { entry: rosterEntry(identity, first.name) };
+    });
+    port.once("message", (settings: CustodySettings) => {
+      guarded(() => {
+        assert(vault !== null && place !== null, "the vault opens before the journal");
+        const journal = openJournal({ file: place.journalFile, create: place.create });
+        const custody = new Custody({
+          engine: nodeEngine,
+          vault,
+          journal,
+          rng,
+          schemes: schemesOf(nodeEngine),
+          settings,
+        });
+        serveCustody(custody, {
+          post: (message) => port.postMessage(message),
+          onMessage: (handler) => void port.on("message", handler),
+        });
+        return { opened: true };
+      });
+    });
+  });
+}
+
+if (parentPort !== null) serve(parentPort);

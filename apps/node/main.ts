@@ -1,0 +1,102 @@
+/** `conclave up` and `conclave node`. */
+import { checkQuorums, defaultThreshold, NODE_NAME } from "@conclave/consensus";
+import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { up } from "./up/up.ts";
+
+const DEFAULT_NODES = 5;
+const DEFAULT_PORT_BASE = 8080;
+
+interface UpFlags {
+  readonly nodes?: number;
+  readonly names?: readonly string[];
+  readonly threshold?: number;
+  readonly quorum?: number;
+  readonly data: string;
+  readonly portBase: number;
+  readonly fresh?: true;
+  readonly yes?: true;
+  readonly once?: true;
+  readonly json?: true;
+}
+
+/** Exit codes as in the wallet command: 0 done, 1 failed, 2 wrong usage, 130 interrupted. */
+export async function main(argv: readonly string[]): Promise<number> {
+  let code = 0;
+  const program = new Command("conclave").exitOverride();
+  program
+    .command("up")
+    .description("start a whole network on this machine, make its key and pay from it")
+    .option("--nodes <n>", "how many nodes", wholeNumber(2, 32))
+    .option("--names <list>", "their names, separated by commas", nameList)
+    .option("--threshold <t>", "how many of them sign", wholeNumber(2, 32))
+    .option("--quorum <q>", "how many of them have to approve (default: the threshold)", wholeNumber(2, 32))
+    .option("--data <dir>", "where the network lives", ".conclave")
+    .option(
+      "--port-base <port>",
+      "API port of the first node; the others follow",
+      wholeNumber(1, 65_000),
+      DEFAULT_PORT_BASE,
+    )
+    .option("--fresh", "start over: forget the network in the data folder, after asking")
+    .option("--yes", "do not ask")
+    .option("--once", "pay once, then stop")
+    .option("--json", "one JSON line per phase")
+    .action(async (flags: UpFlags) => {
+      code = await runUp(flags);
+    });
+  try {
+    await program.parseAsync([...argv], { from: "user" });
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    console.error(`conclave: ${error instanceof Error ? error.message : String(error)}`);
+    return 1;
+  }
+  return code;
+}
+
+async function runUp(flags: UpFlags): Promise<number> {
+  const names = flags.names ?? Array.from({ length: flags.nodes ?? DEFAULT_NODES }, (_, i) => `node${i + 1}`);
+  if (flags.names !== undefined && flags.nodes !== undefined && flags.nodes !== names.length) {
+    throw new RangeError(`--nodes ${flags.nodes} and ${names.length} names do not agree: leave one of them out`);
+  }
+  const threshold = flags.threshold ?? defaultThreshold(names.length);
+  const quorum = flags.quorum ?? Math.max(threshold, smallestQuorum(names.length, threshold));
+  checkQuorums({ n: names.length, t: threshold, q: quorum });
+  if (flags.fresh && !flags.yes && !(await confirmed(`Forget the network in ${flags.data}, its key and its coins?`)))
+    return 1;
+  const chosen = [flags.nodes, flags.names, flags.threshold, flags.quorum].some((flag) => flag !== undefined);
+  const { data, portBase } = flags;
+  const once = flags.once === true;
+  const json = flags.json === true;
+  return up({ names, threshold, quorum, data, portBase, chosen, fresh: flags.fresh === true, once, json });
+}
+
+/** q + t > n + f: the fewest votes with which two payments can never both be approved and signed. */
+const smallestQuorum = (n: number, t: number): number => Math.min(n, n + Math.floor((n - 1) / 3) - t + 1);
+
+async function confirmed(question: string): Promise<boolean> {
+  if (!process.stdin.isTTY) {
+    console.error("conclave: --fresh forgets a key for ever; without a terminal to ask at, add --yes");
+    return false;
+  }
+  const { confirm, isCancel } = await import("@clack/prompts");
+  const answer = await confirm({ message: question, initialValue: false });
+  return !isCancel(answer) && answer;
+}
+
+const wholeNumber =
+  (min: number, max: number) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || value < min || value > max)
+      throw new InvalidArgumentError(`must be a whole number from ${min} to ${max}`);
+    return value;
+  };
+
+function nameList(text: string): readonly string[] {
+  const names = text.split(",");
+  if (names.length < 2 || new Set(names).size !== names.length || !names.every((name) => NODE_NAME.test(name))) {
+    throw new InvalidArgumentError("must be two or more different names of a–z, 0–9, - and _, separated by commas");
+  }
+  return names;
+}

@@ -1,0 +1,85 @@
+/** The data folder of a local network: what is in it, and that only one process uses it. */
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+
+const networkFile = z.strictObject({
+  version: z.literal(1),
+  cluster: z.string(),
+  names: z.array(z.string()).min(2).max(32),
+  threshold: z.number().int(),
+  quorum: z.number().int(),
+  network: z.literal("regtest"),
+  genesis_ms: z.number().int(),
+});
+
+/** What was decided when the network was made; a later start keeps to it. */
+export type LocalNetwork = z.output<typeof networkFile>;
+
+/** The folder cannot be used as it is. The message says what to do. */
+export class FolderUnusable extends Error {
+  override readonly name = "FolderUnusable";
+}
+
+export interface Folder {
+  readonly root: string;
+  readonly passwordFile: string;
+  readonly tokenFile: string;
+  readonly chainFile: string;
+  readonly esploraFile: string;
+  nodeDir(name: string): string;
+}
+
+export const folderAt = (root: string): Folder => ({
+  root,
+  passwordFile: join(root, "vault-password"),
+  tokenFile: join(root, "api-token"),
+  chainFile: join(root, "regtest.chain"),
+  esploraFile: join(root, "esplora-url"),
+  nodeDir: (name) => join(root, name),
+});
+
+const networkPath = ({ root }: Folder): string => join(root, "network.json");
+
+/** The network that lives in this folder; null if there is none yet. Throws `FolderUnusable`. */
+export function readNetwork(folder: Folder): LocalNetwork | null {
+  if (!existsSync(networkPath(folder))) return null;
+  try {
+    return networkFile.parse(JSON.parse(readFileSync(networkPath(folder), "utf8")));
+  } catch (cause) {
+    throw new FolderUnusable(
+      `${networkPath(folder)} is not a network file of this version: move the folder away, or start over with --fresh`,
+      { cause },
+    );
+  }
+}
+
+/** Make the folder and its secrets: a vault password and an API token that nobody had to think of, readable by the owner only. */
+export function createNetwork(folder: Folder, network: LocalNetwork): void {
+  mkdirSync(folder.root, { recursive: true, mode: 0o700 });
+  writeSecret(folder.passwordFile, randomBytes(24).toString("base64url"));
+  writeSecret(folder.tokenFile, randomBytes(32).toString("base64url"));
+  // Written last and atomically: with it, the network exists.
+  const temporary = `${networkPath(folder)}.new`;
+  writeFileSync(temporary, `${JSON.stringify(network, null, 2)}\n`, { mode: 0o600 });
+  renameSync(temporary, networkPath(folder));
+}
+
+const writeSecret = (file: string, secret: string): void => writeFileSync(file, `${secret}\n`, { mode: 0o600 });
+
+export const readSecret = (file: string): string => readFileSync(file, "utf8").trim();
+
+/** Start over: everything in the folder that a local network put there goes. */
+export function eraseNetwork(folder: Folder, names: readonly string[]): void {
+  for (const name of names) rmSync(folder.nodeDir(name), { recursive: true, force: true });
+  for (const file of [
+    folder.passwordFile,
+    folder.tokenFile,
+    folder.chainFile,
+    folder.esploraFile,
+    networkPath(folder),
+  ]) {
+    rmSync(file, { force: true });
+  }
+}

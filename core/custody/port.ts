@@ -1,0 +1,117 @@
+/**
+ * Custody from the outside: the same calls, asynchronous, so that it may run in a worker thread or in a process of its own.
+ * Only plain data and bytes cross.
+ */
+import type { Custody } from "./custody.ts";
+
+type Call =
+  | "status"
+  | "lockedCoins"
+  | "unresolved"
+  | "start"
+  | "receive"
+  | "propose"
+  | "recall"
+  | "recallResult"
+  | "republish"
+  | "vote"
+  | "abandon"
+  | "open"
+  | "begin"
+  | "expire"
+  | "release"
+  | "close";
+
+export type CustodyPort = {
+  readonly [K in Call]: (...args: Parameters<Custody[K]>) => Promise<ReturnType<Custody[K]>>;
+};
+
+const CALLS: readonly Call[] = [
+  "status",
+  "lockedCoins",
+  "unresolved",
+  "start",
+  "receive",
+  "propose",
+  "recall",
+  "recallResult",
+  "republish",
+  "vote",
+  "abandon",
+  "open",
+  "begin",
+  "expire",
+  "release",
+  "close",
+];
+
+type AnyCall = (...args: unknown[]) => unknown;
+
+/** Custody in this very thread: for simulation and tests. */
+export function inlineCustody(custody: Custody): CustodyPort {
+  const calls = CALLS.map((name) => {
+    const call = (...args: readonly unknown[]): Promise<unknown> =>
+      Promise.resolve().then(() => (custody[name] as AnyCall).apply(custody, [...args]));
+    return [name, call] as const;
+  });
+  return Object.fromEntries(calls) as unknown as CustodyPort;
+}
+
+/** As much of a message port as is needed: worker threads and child processes have it. */
+export interface Channel {
+  post(message: unknown): void;
+  onMessage(handler: (message: unknown) => void): void;
+}
+
+interface CallMessage {
+  readonly id: number;
+  readonly name: Call;
+  readonly args: readonly unknown[];
+}
+
+type AnswerMessage = { readonly id: number } & ({ readonly value: unknown } | { readonly error: string });
+
+/** Custody's side: answer calls one after the other, in the order in which they came. */
+export function serveCustody(custody: Custody, channel: Channel): void {
+  channel.onMessage((message) => {
+    const { id, name, args } = message as CallMessage;
+    channel.post(answer(custody, id, name, args));
+  });
+}
+
+function answer(custody: Custody, id: number, name: Call, args: readonly unknown[]): AnswerMessage {
+  if (!CALLS.includes(name)) return { id, error: `custody has no call ${String(name)}` };
+  try {
+    return { id, value: (custody[name] as AnyCall).apply(custody, [...args]) };
+  } catch (error) {
+    return { id, error: error instanceof Error ? `${error.name}: ${error.message}` : "unknown error" };
+  }
+}
+
+/** Custody failed in a way that it did not foresee. The text is safe to log. */
+export class CustodyCallFailed extends Error {
+  override readonly name = "CustodyCallFailed";
+}
+
+/** The host's side. */
+export function connectCustody(channel: Channel): CustodyPort {
+  const waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
+  let next = 0;
+  channel.onMessage((message) => {
+    const reply = message as AnswerMessage;
+    const call = waiting.get(reply.id);
+    waiting.delete(reply.id);
+    if ("error" in reply) call?.reject(new CustodyCallFailed(reply.error));
+    else call?.resolve(reply.value);
+  });
+  const calls = CALLS.map((name) => {
+    const call = (...args: readonly unknown[]): Promise<unknown> =>
+      new Promise((resolve, reject) => {
+        next += 1;
+        waiting.set(next, { resolve, reject });
+        channel.post({ id: next, name, args } satisfies CallMessage);
+      });
+    return [name, call] as const;
+  });
+  return Object.fromEntries(calls) as unknown as CustodyPort;
+}

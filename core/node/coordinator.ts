@@ -1,0 +1,376 @@
+/**
+ * Approved requests become events, events become attempts, until one succeeds. Whose turn it is to coordinate follows from
+ * the height in the request and the attempt's number, so every node knows it; nodes that are known to be down are skipped
+ * at once, silent ones after a deadline. A coordinator can delay a signature and nothing else.
+ */
+import { toHex, transcript } from "@conclave/bytes";
+import { bannedAt, type NodeId } from "@conclave/consensus";
+import { coordinatorIndex, requestCodec, viewKey, type CustodyEvent, type Request } from "@conclave/custody";
+import { later, type Context } from "./context.ts";
+import type { Timer } from "./ports.ts";
+import { requestBytes, requestHex } from "./records.ts";
+import type { EventId, EventType, RequestId, StoredEvent } from "./store-port.ts";
+import { RETRY_BUDGET } from "./timings.ts";
+
+type Event<K extends CustodyEvent["kind"]> = Extract<CustodyEvent, { kind: K }>;
+
+/** One event being carried out. */
+interface Operation {
+  readonly id: EventId;
+  readonly request: RequestId;
+  readonly type: EventType;
+  readonly revision: number;
+  readonly round: number;
+  readonly height: number;
+  readonly expiryHeight: number;
+  /** Members of the key's committee, by party number, and how many of them have to take part. */
+  readonly members: readonly NodeId[];
+  readonly needed: number;
+  attempt: number;
+  failures: number;
+  /** Nodes that stalled an attempt: asked last for the rest of this request. */
+  readonly suspects: Set<NodeId>;
+  stage: "waiting" | "halted" | "asking" | "joined" | "running" | "certifying" | "done";
+  attemptId: string | null;
+  acked: number;
+  timer: Timer | null;
+}
+
+export class Coordinator {
+  readonly #context: Context;
+  readonly #operations = new Map<EventId, Operation>();
+  readonly #onFailed: (request: RequestId, reason: string) => Promise<void>;
+
+  constructor(context: Context, onFailed: (request: RequestId, reason: string) => Promise<void>) {
+    this.#context = context;
+    this.#onFailed = onFailed;
+  }
+
+  /** Events under way and why they wait, for status and people. */
+  halted(): readonly { readonly request: RequestId; readonly missing: number }[] {
+    return [...this.#operations.values()]
+      .filter(({ stage }) => stage === "halted")
+      .map(({ request, members, needed }) => ({ request, missing: needed - this.#online(members).length }));
+  }
+
+  /** Whether this node coordinates, or last coordinated, the event of a request. */
+  coordinates(request: RequestId): boolean {
+    const operation = this.#ofRequest(request);
+    return operation !== undefined && this.#coordinatorOf(operation, operation.attempt) === this.#context.self;
+  }
+
+  /** After a restart: go on with every event that has not ended. */
+  async resume(): Promise<void> {
+    const { store, clock } = this.#context;
+    await store.events.resetInProgressEventsToPending(0, clock.nowMs());
+    for (const event of await store.events.list({ status: "PENDING", limit: 500 })) await this.#adopt(event);
+  }
+
+  /** An approved request is to be carried out. */
+  async add(type: EventType, request: RequestId, revision: number, round: number): Promise<void> {
+    const stored = await this.#context.store.requests.get(request);
+    if (stored === undefined) return;
+    const content = requestCodec.decode(stored.body);
+    const event: StoredEvent = {
+      id: eventId(request, type, revision, round),
+      request,
+      type,
+      status: "PENDING",
+      attempt: 0,
+      notBeforeMs: 0,
+      height: content.height,
+      expiryHeight: content.expiresHeight,
+      error: null,
+      result: null,
+      reasons: [],
+    };
+    const saved = await this.#context.store.events.insert(event);
+    const known = saved === "saved" ? event : await this.#context.store.events.get(event.id);
+    if (known?.status === "PENDING") await this.#adopt(known, { content, revision, round });
+  }
+
+  async #adopt(event: StoredEvent, subject?: { content: Request; revision: number; round: number }): Promise<void> {
+    if (this.#operations.has(event.id)) return;
+    const known = subject ?? (await this.#subjectOf(event));
+    const committee = known && (await this.#committee(known.content));
+    if (known === undefined || committee === undefined) return;
+    const operation: Operation = {
+      id: event.id,
+      request: event.request,
+      type: event.type,
+      revision: known.revision,
+      round: known.round,
+      height: event.height,
+      expiryHeight: event.expiryHeight ?? Number.MAX_SAFE_INTEGER,
+      ...committee,
+      attempt: event.attempt,
+      failures: 0,
+      suspects: new Set(),
+      stage: "waiting",
+      attemptId: null,
+      acked: 0,
+      timer: null,
+    };
+    this.#operations.set(event.id, operation);
+    await this.#tick(operation);
+  }
+
+  /** Which revision and round an event carries out: the approved ones whose event id this is. */
+  async #subjectOf(event: StoredEvent): Promise<{ content: Request; revision: number; round: number } | undefined> {
+    const stored = await this.#context.store.requests.get(event.request);
+    if (stored === undefined) return undefined;
+    const content = requestCodec.decode(stored.body);
+    if (content.kind === "keygen") return { content, revision: 0, round: 0 };
+    const rounds = await this.#context.store.votes.rounds(event.request);
+    const round = rounds.find(
+      (candidate) => eventId(event.request, event.type, candidate.revision, candidate.round) === event.id,
+    );
+    return round && { content, revision: round.revision, round: round.round };
+  }
+
+  async #committee(content: Request): Promise<{ members: readonly NodeId[]; needed: number } | undefined> {
+    if (content.kind === "keygen") {
+      const members = this.#context.roster.nodes.map(({ id }) => id);
+      return { members, needed: members.length };
+    }
+    const { keys } = await this.#context.custody.status();
+    const key = keys.find((candidate) => toHex(candidate.key) === toHex(content.wallet));
+    if (key === undefined) return undefined;
+    const { members, threshold } = viewKey(key.record);
+    return { members: members.map(({ node }) => node), needed: threshold };
+  }
+
+  /** Decide what this node does next for an event that has no session. */
+  async #tick(operation: Operation): Promise<void> {
+    this.#cancel(operation);
+    if (operation.stage === "done") return;
+    operation.stage = "waiting";
+    operation.attemptId = null;
+    operation.acked = 0;
+    if (this.#context.ledger.height() > operation.expiryHeight) return this.#expire(operation);
+    const { bans, ready } = await this.#context.custody.status();
+    if (!ready) return;
+    const banned = bannedAt(bans, this.#context.clock.nowMs());
+    const eligible = operation.members.filter((node) => !banned.has(node));
+    if (this.#online(eligible).length < operation.needed) {
+      operation.stage = "halted";
+      return;
+    }
+    this.#skipDown(operation, eligible);
+    if (eligible[coordinatorIndex(eligible.length, operation.height, operation.attempt)] === this.#context.self) {
+      return this.#ask(operation);
+    }
+    operation.stage = "asking";
+    this.#wait(operation, this.#context.timings.setupDeadlineMs, () =>
+      this.#next(operation, "its coordinator did not ask"),
+    );
+  }
+
+  /** Attempts whose coordinator is known to be down are nobody's: go on to the first that somebody can open. */
+  #skipDown(operation: Operation, eligible: readonly NodeId[]): void {
+    for (let skipped = 0; skipped < eligible.length; skipped++) {
+      const coordinator = eligible[coordinatorIndex(eligible.length, operation.height, operation.attempt)]!;
+      if (this.#isUp(coordinator)) return;
+      operation.attempt += 1;
+    }
+  }
+
+  async #ask(operation: Operation): Promise<void> {
+    const { custody, clock, timings, act } = this.#context;
+    operation.stage = "asking";
+    const { request, revision, round, attempt } = operation;
+    const events = await custody.open(clock.nowMs(), requestBytes(request), revision, round, attempt);
+    const refused = events.find(({ kind }) => kind === "dropped") as Event<"dropped"> | undefined;
+    await act(events);
+    if (refused !== undefined && !events.some(({ kind }) => kind === "joined")) {
+      this.#wait(operation, timings.retryFirstMs, () => this.#next(operation, refused.reason));
+    }
+  }
+
+  /** This node acknowledged a setup, its own or another coordinator's: the event is under way. */
+  async joined({ request, attempt, attemptId, revision }: Event<"joined">): Promise<void> {
+    const operation = this.#ofRequest(requestHex(request), revision);
+    if (operation === undefined || operation.stage === "done") return;
+    this.#cancel(operation);
+    operation.attempt = attempt;
+    operation.attemptId = attemptId;
+    operation.stage = "joined";
+    operation.acked = 0;
+    await this.#context.store.events.update(operation.id, "PENDING", { status: "IN_PROGRESS", attempt });
+    const { ackWindowMs, roundDeadlineMs } = this.#context.timings;
+    const coordinates = this.#coordinatorOf(operation, attempt) === this.#context.self;
+    if (coordinates) this.#wait(operation, ackWindowMs, () => this.#begin(operation));
+    else this.#wait(operation, ackWindowMs + roundDeadlineMs, () => this.#giveUp(operation));
+  }
+
+  /** Own attempt: begin as soon as everyone whose link is up has acknowledged. */
+  async acked({ attemptId, waitingFor }: Event<"acked">): Promise<void> {
+    const operation = this.#ofAttempt(attemptId);
+    if (operation?.stage !== "joined") return;
+    operation.acked += 1;
+    const awaited = waitingFor.filter((node) => this.#isUp(node) && !operation.suspects.has(node));
+    if (awaited.length === 0 && operation.acked >= operation.needed) await this.#begin(operation);
+  }
+
+  async #begin(operation: Operation): Promise<void> {
+    if (operation.acked < operation.needed) return this.#giveUp(operation);
+    const { custody, clock, act } = this.#context;
+    await act(await custody.begin(clock.nowMs(), operation.attemptId!, [...operation.suspects]));
+  }
+
+  async #giveUp(operation: Operation): Promise<void> {
+    const { custody, clock, act } = this.#context;
+    const events = await custody.expire(clock.nowMs(), operation.attemptId!);
+    await act(events);
+    if (!events.some(({ kind }) => kind === "aborted"))
+      await this.#next(operation, "the attempt ended without a result");
+  }
+
+  begun({ attemptId, signing }: Event<"begun">): void {
+    const operation = this.#ofAttempt(attemptId);
+    if (operation === undefined || operation.stage === "done") return;
+    operation.stage = "running";
+    const { roundDeadlineMs, resultDeadlineMs } = this.#context.timings;
+    if (signing) this.#wait(operation, roundDeadlineMs, () => this.#giveUp(operation));
+    else this.#wait(operation, resultDeadlineMs, () => this.#next(operation, "the signers' result did not come"));
+  }
+
+  progress({ attemptId }: Event<"progress">): void {
+    const operation = this.#ofAttempt(attemptId);
+    if (operation?.stage !== "running") return;
+    this.#wait(operation, this.#context.timings.roundDeadlineMs, () => this.#giveUp(operation));
+  }
+
+  async aborted({ attemptId, reason, suspects }: Event<"aborted">): Promise<void> {
+    const operation = this.#ofAttempt(attemptId);
+    if (operation === undefined || operation.stage === "done") return;
+    for (const node of suspects) if (node !== this.#context.self) operation.suspects.add(node);
+    await this.#next(operation, reason);
+  }
+
+  /** A key is made but not yet everybody's. */
+  keyPending(): void {
+    for (const operation of this.#operations.values()) {
+      if (operation.type !== "KEYGEN" || operation.stage === "done") continue;
+      operation.stage = "certifying";
+      this.#wait(operation, this.#context.timings.certifyDeadlineMs, () =>
+        this.#next(operation, "not everybody certified the key"),
+      );
+    }
+  }
+
+  async keyActive(): Promise<void> {
+    for (const operation of this.#operations.values())
+      if (operation.type === "KEYGEN") await this.#succeed(operation, null);
+  }
+
+  /** A verified result exists, from this node's session or from a peer. */
+  async signed({ request, sealed }: Event<"signed">): Promise<void> {
+    for (const operation of this.#operations.values()) {
+      if (operation.request === requestHex(request) && operation.type === "SIGN")
+        await this.#succeed(operation, sealed);
+    }
+  }
+
+  async #succeed(operation: Operation, result: Uint8Array | null): Promise<void> {
+    if (operation.stage === "done") return;
+    this.#cancel(operation);
+    operation.stage = "done";
+    const { store } = this.#context;
+    const change = { status: "SUCCESS" as const, result, error: null };
+    if (!(await store.events.update(operation.id, "IN_PROGRESS", change))) {
+      await store.events.update(operation.id, "PENDING", change);
+    }
+    this.#operations.delete(operation.id);
+  }
+
+  /** On to the next attempt, after a wait that grows; after the last one the event has failed. */
+  async #next(operation: Operation, reason: string): Promise<void> {
+    if (operation.stage === "done") return;
+    this.#cancel(operation);
+    operation.failures += 1;
+    operation.attempt += 1;
+    operation.stage = "waiting";
+    operation.attemptId = null;
+    const { store, clock, timings } = this.#context;
+    const told = `attempt ${operation.attempt - 1}: ${reason}`;
+    if (operation.failures >= RETRY_BUDGET) return this.#fail(operation, told);
+    const delayMs = Math.min(timings.retryFirstMs * 2 ** Math.min(operation.failures - 1, 10), timings.retryLongestMs);
+    const notBeforeMs = clock.nowMs() + delayMs;
+    const change = { status: "PENDING" as const, attempt: operation.attempt, notBeforeMs, reason: told };
+    if (!(await store.events.update(operation.id, "IN_PROGRESS", change))) {
+      await store.events.update(operation.id, "PENDING", change);
+    }
+    this.#wait(operation, delayMs, () => this.#tick(operation));
+  }
+
+  async #fail(operation: Operation, reason: string): Promise<void> {
+    operation.stage = "done";
+    this.#operations.delete(operation.id);
+    const change = { status: "FAILED" as const, error: reason, reason };
+    if (!(await this.#context.store.events.update(operation.id, "IN_PROGRESS", change))) {
+      await this.#context.store.events.update(operation.id, "PENDING", change);
+    }
+    await this.#onFailed(operation.request, reason);
+  }
+
+  async #expire(operation: Operation): Promise<void> {
+    operation.stage = "done";
+    this.#operations.delete(operation.id);
+    await this.#context.store.events.update(operation.id, "PENDING", {
+      status: "EXPIRED",
+      error: "expired before it was carried out",
+    });
+  }
+
+  /** Circumstances changed (a link came up, custody may speak, a ban): look again at what waits. */
+  async retryWaiting(): Promise<void> {
+    for (const operation of [...this.#operations.values()]) {
+      if (operation.stage === "halted" || (operation.stage === "waiting" && operation.timer === null))
+        await this.#tick(operation);
+    }
+  }
+
+  stop(): void {
+    for (const operation of this.#operations.values()) this.#cancel(operation);
+  }
+
+  #coordinatorOf({ members, height }: Operation, attempt: number): NodeId {
+    return members[coordinatorIndex(members.length, height, attempt)]!;
+  }
+
+  #ofRequest(request: RequestId, revision?: number): Operation | undefined {
+    return [...this.#operations.values()].find(
+      (operation) => operation.request === request && (revision === undefined || operation.revision === revision),
+    );
+  }
+
+  #ofAttempt(attemptId: string): Operation | undefined {
+    return [...this.#operations.values()].find((operation) => operation.attemptId === attemptId);
+  }
+
+  #online(nodes: readonly NodeId[]): readonly NodeId[] {
+    return nodes.filter((node) => this.#isUp(node));
+  }
+
+  #isUp(node: NodeId): boolean {
+    return node === this.#context.self || this.#context.isUp(node);
+  }
+
+  #wait(operation: Operation, delayMs: number, work: () => Promise<void>): void {
+    this.#cancel(operation);
+    operation.timer = later(this.#context, delayMs, () => {
+      operation.timer = null;
+      return work();
+    });
+  }
+
+  #cancel(operation: Operation): void {
+    operation.timer?.cancel();
+    operation.timer = null;
+  }
+}
+
+/** One event per approved content: the same on every node. */
+const eventId = (request: RequestId, type: EventType, revision: number, round: number): EventId =>
+  toHex(transcript("node/event", { request, type, revision, round })) as EventId;

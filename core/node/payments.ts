@@ -1,0 +1,364 @@
+/** From a wish to an approved revision: intake, coin selection, votes, and other coins if the first choice was taken. */
+import { toHex, utf8 } from "@conclave/bytes";
+import {
+  buildPayment,
+  estimateRate,
+  InsufficientFunds,
+  outpointKey,
+  parseAddress,
+  readPayment,
+  sats,
+  selectCoins,
+  type FeeRate,
+  type PaymentView,
+  type Sats,
+} from "@conclave/bitcoin";
+import {
+  proposalCodec,
+  requestCodec,
+  requestId,
+  revisionCodec,
+  revisionDigest,
+  type CustodyEvent,
+  type PaymentRequestBody,
+  type Request,
+  type Revision,
+} from "@conclave/custody";
+import type { Context } from "./context.ts";
+import { requestHex, type PaymentRecords } from "./records.ts";
+import type { RequestId, StoredRequest } from "./store-port.ts";
+import type { WalletView } from "./wallet.ts";
+
+/** How many ledger steps a payment may take to be approved and signed; a step is about a second. */
+const EXPIRY_STEPS = 86_400;
+/** Tries with other coins before a payment that keeps losing races is given up. */
+const MAX_REVISIONS = 8;
+/** What one more signing ceremony is worth avoiding, in satoshis of fee. */
+const SIGNING_COST = sats(100n);
+/** Objections that another look at the chain may clear. */
+const PASSING: ReadonlySet<string> = new Set(["unknown-coin", "unconfirmed-coin", "locktime-ahead", "immature-coin"]);
+
+export interface PaymentWish {
+  readonly recipient: string;
+  readonly amount: Sats;
+  /** Null: estimated. */
+  readonly feeRate: FeeRate | null;
+  /** At most 80 bytes of text to publish along, or null. */
+  readonly metadata: string | null;
+  readonly idempotencyKey: string;
+}
+
+/** The wish differs from the one that came with the same idempotency key. */
+export class IdempotencyConflict extends Error {
+  override readonly name = "IdempotencyConflict";
+}
+
+/** Nothing can be paid yet. */
+export class WalletNotReady extends Error {
+  override readonly name = "WalletNotReady";
+}
+
+type Event<K extends CustodyEvent["kind"]> = Extract<CustodyEvent, { kind: K }>;
+
+export class Payments {
+  readonly #context: Context;
+  readonly #records: PaymentRecords;
+  readonly #wallets: () => WalletView | null;
+  /** When this node first wanted to vote on a revision: bounds its patience with its own chain view. */
+  readonly #since = new Map<string, number>();
+  readonly #views = new Map<string, PaymentView>();
+
+  constructor(context: Context, records: PaymentRecords, wallets: () => WalletView | null) {
+    this.#context = context;
+    this.#records = records;
+    this.#wallets = wallets;
+  }
+
+  /**
+   * Take a wish in, on the slow lane. Resolves once the request is on this node's disk. Throws what address parsing and coin selection throw
+   * (nothing is stored then), `IdempotencyConflict`, `WalletNotReady`.
+   */
+  async create(wish: PaymentWish): Promise<RequestId> {
+    const { store } = this.#context;
+    const known = await store.requests.byIdempotencyKey(wish.idempotencyKey);
+    if (known !== undefined) return this.#same(known, wish);
+    const view = this.#wallets();
+    if (view === null) throw new WalletNotReady("the cluster has no wallet key yet");
+    const feeRate = wish.feeRate ?? (await this.#estimate());
+    const request = this.#request(view, wish, feeRate);
+    const id = requestId(request);
+    const revision = await this.#revise(request, id, 1);
+    await this.#save(request, revision, wish.idempotencyKey);
+    const proposal = proposalCodec.encode({ request, revision });
+    await this.#context.submit(await this.#context.custody.propose(this.#now(), proposal));
+    return requestHex(id);
+  }
+
+  #same({ body, id }: StoredRequest, wish: PaymentWish): RequestId {
+    const request = requestCodec.decode(body);
+    const same =
+      request.kind === "payment" &&
+      request.payment.recipient === wish.recipient &&
+      request.payment.amount === wish.amount &&
+      (wish.feeRate === null || request.payment.feeRate === wish.feeRate) &&
+      toHex(request.payment.metadata ?? new Uint8Array(0)) === toHex(utf8(wish.metadata ?? ""));
+    if (!same) throw new IdempotencyConflict("this idempotency key was used for another payment: use a new one");
+    return id;
+  }
+
+  #request({ keyId, wallet }: WalletView, wish: PaymentWish, feeRate: FeeRate): PaymentRequestBody {
+    // Refuse a bad address before anything is stored.
+    parseAddress(wish.recipient, wallet.network);
+    const height = this.#context.ledger.height();
+    const metadata = wish.metadata === null || wish.metadata === "" ? null : utf8(wish.metadata);
+    return {
+      kind: "payment",
+      cluster: this.#context.roster.cluster,
+      idempotencyKey: wish.idempotencyKey,
+      origin: this.#context.self,
+      height,
+      expiresHeight: height + EXPIRY_STEPS,
+      wallet: keyId,
+      payment: { recipient: wish.recipient, amount: wish.amount, feeRate, metadata },
+    };
+  }
+
+  async #estimate(): Promise<FeeRate> {
+    const estimates = Object.fromEntries(await this.#context.chain.feeEstimates());
+    return estimateRate(estimates, { targetBlocks: 6, policy: this.#context.policy.fees }).rate;
+  }
+
+  /** Choose coins that no payment holds and build the PSBT. */
+  async #revise(
+    request: PaymentRequestBody,
+    id: Uint8Array,
+    number: number,
+    avoid: ReadonlySet<string> = new Set(),
+  ): Promise<Revision> {
+    const view = this.#wallets();
+    if (view === null) throw new WalletNotReady("the cluster has no wallet key yet");
+    const { wallet, keyId } = view;
+    const { chain, custody, policy } = this.#context;
+    const [coins, tip, held] = await Promise.all([view.coins(), chain.tip(), custody.lockedCoins(keyId, toHex(id))]);
+    const { payment } = request;
+    const { scriptPubKey } = parseAddress(payment.recipient, wallet.network);
+    const selection = selectCoins({
+      scriptType: wallet.scriptType,
+      coins,
+      locked: new Set([...held.map(({ outpoint }) => outpoint), ...avoid]),
+      required: [],
+      tipHeight: tip.height,
+      spendUnconfirmed: policy.minConfirmations === 0,
+      amount: payment.amount,
+      recipient: scriptPubKey,
+      metadata: payment.metadata,
+      feeRate: payment.feeRate,
+      policy: policy.fees,
+      signingCost: SIGNING_COST,
+      maxInputs: policy.maxInputs,
+    });
+    const change =
+      selection.change === null ? null : { index: (await view.takeChange()).index, value: selection.change };
+    const recipient = { script: scriptPubKey, value: payment.amount };
+    const { inputs } = selection;
+    const psbt = buildPayment(wallet, { inputs, recipient, metadata: payment.metadata, change, locktime: tip.height });
+    return { request: id, number, psbt };
+  }
+
+  /** Request, first revision and payment row in one write: after a crash there is all of it or nothing. */
+  async #save(request: Request, revision: Revision | null, idempotencyKey: string | null): Promise<void> {
+    const { store, clock } = this.#context;
+    const id = requestHex(requestId(request));
+    const stored: StoredRequest = {
+      id,
+      kind: request.kind,
+      body: requestCodec.encode(request),
+      idempotencyKey,
+      origin: request.origin,
+      createdAtMs: clock.nowMs(),
+      height: request.height,
+      expiresAtMs: clock.nowMs() + (request.expiresHeight - request.height) * 1_000,
+    };
+    await store.transaction(async (tables) => {
+      await tables.requests.insert(stored);
+      if (revision !== null) await tables.requests.insertRevision(storedRevision(id, revision));
+    });
+    if (request.kind === "payment") await this.#records.open(id, request, stored.createdAtMs);
+  }
+
+  /** A request or revision is new here, whoever proposed it: keep it, and think about a vote. */
+  async proposed({ proposal, from }: Event<"proposed">): Promise<void> {
+    const { request, revision } = proposalCodec.decode(proposal);
+    // The client's idempotency key is the origin's business: another node's clients may have chosen the same.
+    await this.#save(request, revision, request.origin === this.#context.self ? request.idempotencyKey : null);
+    if (request.kind !== "payment" || revision === null) return;
+    if (from !== request.origin && from !== this.#context.self && revision.number > 1) return;
+    const id = requestHex(requestId(request));
+    const view = this.#view(revision);
+    if (view === null) return;
+    if (view.change !== null) await this.#wallets()!.noteChange(view.change.index);
+    const fields = { unsignedTx: revision.psbt, feeSats: view.fee };
+    if (revision.number > 1) {
+      await this.#abandonOlder(request, revision.number);
+      await this.#records.restart(id, fields);
+    } else {
+      await this.#records.apply(id, { kind: "votingOpened" }, fields);
+    }
+    this.consider(requestId(request), revision.number);
+  }
+
+  /** Vote on a revision as soon as the chain can be asked about it. */
+  consider(id: Uint8Array, number: number): void {
+    this.#context.slowLane.post(() => this.#vote(id, number));
+  }
+
+  #view(revision: Revision): PaymentView | null {
+    const wallet = this.#wallets()?.wallet;
+    if (wallet === undefined) return null;
+    const key = toHex(revisionDigest(revision));
+    const view = this.#views.get(key) ?? readPayment(revision.psbt, wallet);
+    this.#views.set(key, view);
+    return view;
+  }
+
+  /** The proposer chose other coins: promise never to sign the earlier choice, which frees this node to vote again. */
+  async #abandonOlder(request: PaymentRequestBody, number: number): Promise<void> {
+    const id = requestId(request);
+    for (const { number: older } of await this.#context.store.requests.revisions(requestHex(id))) {
+      if (older < number) await this.#context.act(await this.#context.custody.abandon(this.#now(), id, older));
+    }
+  }
+
+  /** Vote on a revision by this node's own view of the chain; wait a little where that view may be behind. */
+  async #vote(id: Uint8Array, number: number): Promise<void> {
+    const stored = await this.#context.store.requests.revision(requestHex(id), number);
+    const wallet = this.#wallets();
+    if (stored === undefined || wallet === null) return;
+    const view = this.#view(revisionCodec.decode(stored.body));
+    if (view === null) return;
+    const key = `${toHex(id)}/${number}`;
+    if (!this.#since.has(key)) this.#since.set(key, this.#now());
+    const [coins, tip, changeIndex] = await Promise.all([
+      wallet.knownCoins(view),
+      this.#context.chain.tip(),
+      wallet.changeWindow(),
+    ]);
+    const circumstances = { round: 1, coins, tipHeight: tip.height, changeIndex, replaces: [] };
+    await this.#context.submit(await this.#context.custody.vote(this.#now(), id, number, true, circumstances));
+  }
+
+  /** Custody did not vote yes. Ask again while the reason may pass; otherwise say no, so that the proposer knows. */
+  async objected({ request, revision, objections }: Event<"objected">): Promise<void> {
+    const { timings, clock, slowLane } = this.#context;
+    const waitedMs = this.#now() - (this.#since.get(`${toHex(request)}/${revision}`) ?? this.#now());
+    if (objections.every(({ code }) => PASSING.has(code)) && waitedMs < timings.votePatienceMs) {
+      clock.schedule(timings.voteRetryMs, () => slowLane.post(() => this.#vote(request, revision)));
+      return;
+    }
+    if (objections.some(({ code }) => OWN_PROMISES.has(code))) return;
+    const reason = objections.map(({ message }) => message).join("; ");
+    await this.#records.apply(requestHex(request), null, { reason });
+    const nothing = { round: 1, coins: [], tipHeight: 0, changeIndex: { from: 0, to: 0 }, replaces: [] };
+    await this.#context.act(await this.#context.custody.vote(this.#now(), request, revision, false, nothing));
+  }
+
+  /** Keep a verified vote. */
+  async voted({ request, revision, round, voter, value, vote }: Event<"voted">): Promise<void> {
+    const { store } = this.#context;
+    const opened = await store.votes.openRound({
+      request: requestHex(request),
+      revision,
+      round,
+      openedAtMs: this.#now(),
+    });
+    await store.votes.insert({
+      votingRound: opened.id,
+      node: voter,
+      approve: value,
+      bytes: vote,
+      receivedAtMs: this.#now(),
+    });
+  }
+
+  /** The votes are decided. A payment of this node's own that lost a race for a coin is tried with others. */
+  async verdict({ request, revision, round, verdict, exhausted }: Event<"verdict">): Promise<void> {
+    const { store, self } = this.#context;
+    const id = requestHex(request);
+    const opened = await store.votes.openRound({ request: id, revision, round, openedAtMs: this.#now() });
+    await store.votes.closeRound(opened.id, { closedAtMs: this.#now(), outcome: verdict });
+    const stored = await store.requests.get(id);
+    const latest = (await store.requests.revisions(id)).at(-1)?.number ?? 0;
+    if (stored === undefined || revision !== latest) return;
+    const reason = verdict === "rejected" ? await this.#whyRejected(id) : null;
+    await this.#records.apply(id, { kind: "votesCounted", verdict, exhausted }, reason === null ? {} : { reason });
+    if (verdict === "rejected" && stored.origin === self) {
+      this.#context.slowLane.post(() => this.#tryOtherCoins(request, revision));
+    }
+  }
+
+  async #whyRejected(id: RequestId): Promise<string> {
+    const row = await this.#context.store.transactions.get(id);
+    return row?.reason ?? "the other nodes rejected it: see their logs for the reason";
+  }
+
+  async #tryOtherCoins(id: Uint8Array, rejected: number): Promise<void> {
+    const { store, mailbox } = this.#context;
+    const stored = await store.requests.get(requestHex(id));
+    const revision = await store.requests.revision(requestHex(id), rejected);
+    if (stored === undefined || revision === undefined || rejected >= MAX_REVISIONS) return;
+    const request = requestCodec.decode(stored.body);
+    const view = this.#view(revisionCodec.decode(revision.body));
+    if (request.kind !== "payment" || view === null) return;
+    const taken = await this.#taken(id, view);
+    if (taken.size === 0) return;
+    try {
+      const next = await this.#revise(request, id, rejected + 1, taken);
+      await store.requests.insertRevision(storedRevision(requestHex(id), next));
+      await this.#context.act(
+        await this.#context.custody.propose(this.#now(), proposalCodec.encode({ request, revision: next })),
+      );
+    } catch (error) {
+      if (!(error instanceof InsufficientFunds)) throw error;
+      const reason = `another payment took the coins that this one had chosen. ${error.message}`;
+      await mailbox.run(() => this.#records.apply(requestHex(id), null, { reason }));
+    }
+  }
+
+  /** Coins of a rejected revision that another payment holds or spent. All of them, if this node sees no conflict itself. */
+  async #taken(id: Uint8Array, view: PaymentView): Promise<ReadonlySet<string>> {
+    const wallet = this.#wallets()!;
+    const [held, known] = await Promise.all([
+      this.#context.custody.lockedCoins(wallet.keyId, toHex(id)),
+      wallet.knownCoins(view),
+    ]);
+    const locked = new Set(held.map(({ outpoint }) => outpoint));
+    const own = view.inputs.map(({ outpoint }) => outpointKey(outpoint));
+    const conflicts = own.filter((key) => {
+      const coin = known.find(({ outpoint }) => outpointKey(outpoint) === key);
+      return locked.has(key) || coin === undefined || coin.spentBy !== null;
+    });
+    return new Set(conflicts.length > 0 ? conflicts : own);
+  }
+
+  #now(): number {
+    return this.#context.clock.nowMs();
+  }
+}
+
+/** Objections that come from this node's own earlier promises: it has voted already, or may not any more. */
+const OWN_PROMISES: ReadonlySet<string> = new Set([
+  "slot-taken",
+  "old-round",
+  "intent-ended",
+  "abandoned",
+  "dead",
+  "already-signed",
+  "not-newer",
+]);
+
+const storedRevision = (request: RequestId, revision: Revision) => ({
+  request,
+  number: revision.number,
+  digest: toHex(revisionDigest(revision)),
+  body: revisionCodec.encode(revision),
+});

@@ -1,0 +1,84 @@
+/** The row that a node keeps of a payment, and how its state changes: the machine decides, the store remembers. */
+import { fromHex, toHex, utf8Decode } from "@conclave/bytes";
+import { advance, NEW_TRANSACTION, type TransactionEvent, type TransactionStatus } from "@conclave/consensus";
+import type { PaymentRequestBody } from "@conclave/custody";
+import type { Context } from "./context.ts";
+import type { RequestId, StoredTransaction } from "./store-port.ts";
+
+export const requestHex = (id: Uint8Array): RequestId => toHex(id) as RequestId;
+export const requestBytes = (id: RequestId): Uint8Array => fromHex(id);
+
+/** States after which a payment of the same thing is safe, or that the chain decided. */
+const SETTLED = new Set(["confirmed", "aborted_timeout"]);
+
+export class PaymentRecords {
+  readonly #context: Context;
+  readonly #statuses = new Map<RequestId, TransactionStatus>();
+
+  constructor(context: Context) {
+    this.#context = context;
+  }
+
+  async open(id: RequestId, { payment }: PaymentRequestBody, createdAtMs: number): Promise<void> {
+    if ((await this.#context.store.transactions.get(id)) !== undefined) return;
+    this.#statuses.set(id, NEW_TRANSACTION);
+    await this.#context.store.transactions.upsert({
+      txid: id,
+      state: NEW_TRANSACTION.state,
+      unsignedTx: null,
+      signedTx: null,
+      recipient: payment.recipient,
+      amountSats: payment.amount,
+      feeSats: null,
+      metadata: payment.metadata === null ? null : utf8Decode(payment.metadata),
+      createdAtMs,
+      confirmedAtMs: null,
+      bitcoinTxid: null,
+      confirmations: 0,
+      reason: null,
+    });
+  }
+
+  async status(id: RequestId): Promise<TransactionStatus | undefined> {
+    const known = this.#statuses.get(id);
+    if (known !== undefined) return known;
+    const row = await this.#context.store.transactions.get(id);
+    if (row === undefined) return undefined;
+    const status = { state: row.state, settled: SETTLED.has(row.state) };
+    this.#statuses.set(id, status);
+    return status;
+  }
+
+  /** Apply an event of the state machine together with what else is new. A refused event changes nothing but `fields`. */
+  async apply(id: RequestId, event: TransactionEvent | null, fields: Partial<StoredTransaction> = {}): Promise<void> {
+    const row = await this.#context.store.transactions.get(id);
+    const before = await this.status(id);
+    if (row === undefined || before === undefined) return;
+    const after = event === null ? before : advance(before, event).status;
+    this.#statuses.set(id, after);
+    const next = { ...row, ...fields, state: after.state };
+    if (sameRow(row, next)) return;
+    await this.#context.store.transactions.upsert(next);
+    if (after.state !== before.state || next.confirmations !== row.confirmations) this.#tell(id, next);
+    if (after.state !== before.state)
+      await this.#context.audit(`transaction.${after.state}`, id, { reason: next.reason });
+  }
+
+  /** A new revision begins the life of the payment anew: its predecessor's votes are no votes on it. */
+  async restart(id: RequestId, fields: Partial<StoredTransaction>): Promise<void> {
+    const row = await this.#context.store.transactions.get(id);
+    if (row === undefined) return;
+    const { status } = advance(NEW_TRANSACTION, { kind: "votingOpened" });
+    this.#statuses.set(id, status);
+    const next = { ...row, reason: null, ...fields, state: status.state };
+    await this.#context.store.transactions.upsert(next);
+    this.#tell(id, next);
+  }
+
+  #tell(request: RequestId, { state, reason, confirmations, bitcoinTxid }: StoredTransaction): void {
+    this.#context.notify({ kind: "state", request, state, reason, confirmations, bitcoinTxid });
+  }
+}
+
+const sameRow = (a: StoredTransaction, b: StoredTransaction): boolean =>
+  (Object.keys(b) as (keyof StoredTransaction)[]).every((column) => a[column] === b[column]);

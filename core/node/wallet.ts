@@ -1,0 +1,186 @@
+/** The wallet as the chain shows it to this node: coins, addresses, balance. */
+import { toHex } from "@conclave/bytes";
+import {
+  CHANGE,
+  deriveScript,
+  isMature,
+  networks,
+  outpointKey,
+  RECEIVE,
+  sats,
+  sumSats,
+  type Branch,
+  type Coin,
+  type KnownCoin,
+  type NetworkName,
+  type PaymentView,
+  type Sats,
+  type Wallet,
+  type WalletScript,
+} from "@conclave/bitcoin";
+import type { KeyView } from "@conclave/custody";
+import type { BitcoinChain, Utxo } from "./chain-port.ts";
+import type { Addresses } from "./store-port.ts";
+
+/** Unused addresses looked at beyond the last used one (BIP44's gap limit). */
+const GAP_LIMIT = 20;
+/** How far beyond the next index a change output may point: room for payments under way on other nodes. */
+const CHANGE_WINDOW = 20;
+
+export interface WalletBalance {
+  readonly confirmed: Sats;
+  readonly unconfirmed: Sats;
+  readonly locked: Sats;
+  readonly immature: Sats;
+  readonly spendable: Sats;
+  readonly height: number;
+}
+
+export class WalletView {
+  readonly wallet: Wallet;
+  readonly keyId: Uint8Array;
+  readonly #chain: BitcoinChain;
+  readonly #addresses: Addresses;
+  readonly #scripts = new Map<string, WalletScript>();
+  readonly #coinbase = new Map<string, boolean>();
+  #scanned = false;
+
+  constructor(parts: { wallet: Wallet; keyId: Uint8Array; chain: BitcoinChain; addresses: Addresses }) {
+    this.wallet = parts.wallet;
+    this.keyId = parts.keyId;
+    this.#chain = parts.chain;
+    this.#addresses = parts.addresses;
+  }
+
+  script(branch: Branch, index: number): WalletScript {
+    const key = `${branch}/${index}`;
+    const known = this.#scripts.get(key) ?? deriveScript(this.wallet, branch, index);
+    this.#scripts.set(key, known);
+    return known;
+  }
+
+  /** The next receive address that nobody has paid to. */
+  async address(): Promise<WalletScript> {
+    await this.#scan();
+    for (;;) {
+      const script = this.script(RECEIVE, await this.#next(RECEIVE));
+      if ((await this.#chain.history(script.scriptPubKey)).length === 0) return script;
+      await this.#addresses.raise(this.#id, RECEIVE, script.index + 1);
+    }
+  }
+
+  /** The change address for a payment: counted as used, so that two payments do not share one. */
+  async takeChange(): Promise<WalletScript> {
+    await this.#scan();
+    return this.script(CHANGE, await this.#addresses.take(this.#id, CHANGE));
+  }
+
+  /** Change indices that this node accepts in others' payments. */
+  async changeWindow(): Promise<{ from: number; to: number }> {
+    return { from: 0, to: (await this.#next(CHANGE)) + CHANGE_WINDOW };
+  }
+
+  /** A payment of another node used this change index. */
+  async noteChange(index: number): Promise<void> {
+    await this.#addresses.raise(this.#id, CHANGE, index + 1);
+  }
+
+  /** Every coin of the wallet. */
+  async coins(): Promise<readonly Coin[]> {
+    await this.#scan();
+    const scripts = [...(await this.#watched(RECEIVE)), ...(await this.#watched(CHANGE))];
+    const found = await Promise.all(scripts.map((script) => this.#coinsOf(script)));
+    return found.flat();
+  }
+
+  /** What this node's chain knows of the coins that a payment spends. */
+  async knownCoins(view: PaymentView): Promise<readonly KnownCoin[]> {
+    const scripts = new Map(view.inputs.map(({ own }) => [`${own.branch}/${own.index}`, own]));
+    const found = await Promise.all([...scripts.values()].map((script) => this.#coinsOf(script)));
+    const unspent = found.flat().map((coin): KnownCoin => ({ ...coin, spentBy: null }));
+    const missing = view.inputs.filter(
+      ({ outpoint }) => !unspent.some((coin) => outpointKey(coin.outpoint) === outpointKey(outpoint)),
+    );
+    const spent = await Promise.all(missing.map((input) => this.#spentCoin(input)));
+    return [...unspent, ...spent.flatMap((coin) => coin ?? [])];
+  }
+
+  async balance(locked: ReadonlySet<string>): Promise<WalletBalance> {
+    const [coins, { height }] = await Promise.all([this.coins(), this.#chain.tip()]);
+    const sum = (chosen: readonly Coin[]): Sats => sumSats(chosen.map(({ value }) => value));
+    const confirmed = coins.filter((coin) => coin.height !== null);
+    const immature = confirmed.filter((coin) => !isMature(coin, height));
+    const held = confirmed.filter((coin) => isMature(coin, height) && locked.has(outpointKey(coin.outpoint)));
+    return {
+      confirmed: sum(confirmed),
+      unconfirmed: sum(coins.filter((coin) => coin.height === null)),
+      locked: sum(held),
+      immature: sum(immature),
+      spendable: sats(sum(confirmed) - sum(immature) - sum(held)),
+      height,
+    };
+  }
+
+  get #id(): string {
+    return toHex(this.keyId);
+  }
+
+  #next(branch: Branch): Promise<number> {
+    return this.#addresses.next(this.#id, branch);
+  }
+
+  async #watched(branch: Branch): Promise<readonly WalletScript[]> {
+    const next = await this.#next(branch);
+    return Array.from({ length: next + 2 }, (_, index) => this.script(branch, index));
+  }
+
+  /** Once: find addresses in use that the store does not know, as after a restore. */
+  async #scan(): Promise<void> {
+    if (this.#scanned) return;
+    for (const branch of [RECEIVE, CHANGE]) {
+      let next = await this.#next(branch);
+      for (let index = next; index < next + GAP_LIMIT; index++) {
+        const used = (await this.#chain.history(this.script(branch, index).scriptPubKey)).length > 0;
+        if (used) next = index + 1;
+      }
+      await this.#addresses.raise(this.#id, branch, next);
+    }
+    this.#scanned = true;
+  }
+
+  async #coinsOf({ branch, index, scriptPubKey }: WalletScript): Promise<readonly Coin[]> {
+    const utxos = await this.#chain.utxos(scriptPubKey);
+    return Promise.all(utxos.map((utxo) => this.#coinOf(utxo, branch, index)));
+  }
+
+  async #coinOf({ outpoint, value, position }: Utxo, branch: Branch, index: number): Promise<Coin> {
+    const height = position.kind === "confirmed" ? position.height : null;
+    return { outpoint, value: sats(value), branch, index, height, coinbase: await this.#isCoinbase(outpoint.txid) };
+  }
+
+  async #isCoinbase(txid: string): Promise<boolean> {
+    const known = this.#coinbase.get(txid);
+    if (known !== undefined) return known;
+    const transaction = await this.#chain.transaction(txid);
+    const coinbase = transaction?.inputs[0]?.claimedPrevout === null;
+    this.#coinbase.set(txid, coinbase);
+    return coinbase;
+  }
+
+  async #spentCoin({ outpoint, own }: PaymentView["inputs"][number]): Promise<KnownCoin | null> {
+    const [transaction, spender] = await Promise.all([
+      this.#chain.transaction(outpoint.txid),
+      this.#chain.outspend(outpoint),
+    ]);
+    const output = transaction?.outputs[outpoint.vout];
+    if (transaction === null || output === undefined || spender === null) return null;
+    const height = transaction.position.kind === "confirmed" ? transaction.position.height : null;
+    const { branch, index } = own;
+    const coinbase = await this.#isCoinbase(outpoint.txid);
+    return { outpoint, value: sats(output.value), branch, index, height, coinbase, spentBy: spender.txid };
+  }
+}
+
+/** The wallet of a key; null for a key that is no wallet of this network. */
+export const walletOfKey = ({ purpose, publicKey, chainCode }: KeyView, network: NetworkName): Wallet | null =>
+  purpose === `wallet/${network}` ? { network: networks[network], scriptType: "p2tr", publicKey, chainCode } : null;
