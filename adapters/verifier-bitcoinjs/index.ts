@@ -1,0 +1,1 @@
+export { bitcoinjsOpinion } from "./opinion.ts";
