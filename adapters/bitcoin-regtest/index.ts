@@ -1,0 +1,10 @@
+export type { BroadcastErrorFormat } from "./router.ts";
+export { FaucetEmpty } from "./faucet.ts";
+export { type Faults, FaultSwitch, NO_FAULTS } from "./faults.ts";
+export type { ListenOptions, RegtestServer } from "./http.ts";
+export { GENESIS_HASH } from "./params.ts";
+export { type BlockContent, openRegtest, type PackageResult, type Regtest, type RegtestOptions } from "./regtest.ts";
+export { BlockInvalid, Rejected } from "./rejected.ts";
+export type { RelayPolicy } from "./relay-policy.ts";
+export { AddressInvalid } from "./scripts.ts";
+export { SnapshotCorrupt } from "./snapshot.ts";
