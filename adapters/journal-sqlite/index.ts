@@ -1,0 +1,3 @@
+export { openJournal } from "./journal.ts";
+export type { JournalOptions } from "./journal.ts";
+export { JournalLocked } from "./failures.ts";

@@ -1,0 +1,18 @@
+/** What differs between the databases. Every other file is written for all of them. */
+import type { Dialect, Kysely } from "kysely";
+
+/** How one database spells what its standard leaves open. */
+export interface SchemaDialect {
+  /** The type of byte strings. */
+  readonly bytes: "blob" | "bytea";
+  /** The type of a primary key that counts up by itself, and whether it must be told to. */
+  readonly serial: { readonly type: "integer" | "bigserial"; readonly autoIncrement: boolean };
+  /** Makes the audit log append-only: no update, no delete, no gap, whoever asks. */
+  protectAuditLog(db: Kysely<unknown>): Promise<void>;
+}
+
+/** An open database. */
+export interface Database {
+  readonly dialect: Dialect;
+  readonly schema: SchemaDialect;
+}

@@ -1,0 +1,41 @@
+/** Brings a database to this program's schema, all of it or nothing, and refuses one that is ahead. */
+import { StoreUnavailable } from "@conclave/node";
+import { sql, type Kysely } from "kysely";
+import { DEFAULT_MIGRATION_TABLE, Migrator, type Migration } from "kysely/migration";
+import type { SchemaDialect } from "./dialect.ts";
+import { history } from "./migration-1-history.ts";
+
+/** Migrations by name. A name begins with the version it leads to, in four digits, so that names sort by it. */
+export const migrationsFor = (dialect: SchemaDialect): Readonly<Record<string, Migration>> => ({
+  "0001-history": history(dialect),
+});
+
+const versionOf = (name: string): number => Number.parseInt(name, 10) || 0;
+
+const newest = (names: readonly string[]): number => Math.max(0, ...names.map(versionOf));
+
+/** Throws `StoreUnavailable` "newer" with both versions, before anything is written, or what the database threw. */
+export async function migrate<Schema>(
+  db: Kysely<Schema>,
+  migrations: Readonly<Record<string, Migration>>,
+  where: string,
+): Promise<void> {
+  const known = newest(Object.keys(migrations));
+  const found = newest(await appliedTo(db));
+  if (found > known)
+    throw new StoreUnavailable(
+      "newer",
+      `store ${where}: schema ${found} is newer than this program's ${known}. Start the newer program again`,
+    );
+  const provider = { getMigrations: async () => ({ ...migrations }) };
+  const { error } = await new Migrator({ db, provider }).migrateToLatest();
+  if (error !== undefined) throw error;
+}
+
+/** Names of the migrations that this database went through. */
+async function appliedTo<Schema>(db: Kysely<Schema>): Promise<readonly string[]> {
+  const tables = await db.introspection.getTables({ withInternalKyselyTables: true });
+  if (!tables.some(({ name }) => name === DEFAULT_MIGRATION_TABLE)) return [];
+  const { rows } = await sql<{ name: string }>`select name from ${sql.table(DEFAULT_MIGRATION_TABLE)}`.execute(db);
+  return rows.map(({ name }) => name);
+}

@@ -1,0 +1,114 @@
+/**
+ * SQLite through `node:sqlite`, under Kysely.
+ *
+ * Kysely's driver was written for another library: it asks every statement whether it is a `reader` and takes rows from
+ * those only, and it hands parameters over as one array. `node:sqlite` knows neither, so that without the shim below every
+ * SELECT would quietly return no rows.
+ */
+import { DatabaseSync, type SQLInputValue } from "node:sqlite";
+import { assert } from "@conclave/bytes";
+import { StoreUnavailable } from "@conclave/node";
+import { sql, SqliteAdapter, SqliteDialect, type SqliteDatabase, type SqliteStatement } from "kysely";
+import type { Database, SchemaDialect } from "./dialect.ts";
+
+/** "CNCH": SQLite's application id of our histories. */
+const APPLICATION_ID = 0x434e_4348;
+
+/** Opens the file, locked for this process and durable. Throws what SQLite throws, or `StoreUnavailable`. */
+export function openSqlite(file: string): Database {
+  const db = new DatabaseSync(file, { timeout: 0, defensive: true, enableForeignKeyConstraints: true });
+  try {
+    // The lock comes first: nothing of a file that another process holds is read or changed.
+    db.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA trusted_schema = OFF; BEGIN EXCLUSIVE; COMMIT");
+    claim(db, file);
+    makeDurable(db, file);
+    return { dialect: new DurableSqliteDialect({ database: shimmed(db) }), schema: sqliteSchema };
+  } catch (cause) {
+    db.close();
+    throw cause;
+  }
+}
+
+function pragma(db: DatabaseSync, name: string): unknown {
+  const row = db.prepare(`PRAGMA ${name}`).get();
+  return row === undefined ? undefined : Object.values(row)[0];
+}
+
+/** Marks an empty file as ours, and refuses a file that is somebody else's. */
+function claim(db: DatabaseSync, file: string): void {
+  const id = pragma(db, "application_id");
+  if (id === APPLICATION_ID) return;
+  const empty = db.prepare("SELECT 1 FROM sqlite_schema LIMIT 1").get() === undefined;
+  if (id !== 0 || !empty)
+    throw new StoreUnavailable("damaged", `store ${file}: it is another kind of database. Choose another file`);
+  db.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
+}
+
+/** Asks for full durability and reads back whether we have it. */
+function makeDurable(db: DatabaseSync, file: string): void {
+  db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA fullfsync = ON");
+  const SYNCHRONOUS_FULL = 2;
+  for (const [name, value] of Object.entries({ journal_mode: "wal", synchronous: SYNCHRONOUS_FULL })) {
+    const actual = pragma(db, name);
+    if (actual !== value)
+      throw new StoreUnavailable(
+        "unavailable",
+        `store ${file}: SQLite runs with ${name} = ${String(actual)} where ${value} is needed. Move it to a local disk`,
+      );
+  }
+}
+
+/** SQLite can undo table definitions; Kysely's adapter says no, and would leave half a migration after a crash. */
+class TransactionalSqliteAdapter extends SqliteAdapter {
+  override get supportsTransactionalDdl(): boolean {
+    return true;
+  }
+}
+
+class DurableSqliteDialect extends SqliteDialect {
+  override createAdapter(): SqliteAdapter {
+    return new TransactionalSqliteAdapter();
+  }
+}
+
+/** A `node:sqlite` database in the shape that Kysely's driver expects. Whole numbers come back as bigint. */
+export function shimmed(db: DatabaseSync): SqliteDatabase {
+  return {
+    close: () => db.close(),
+    prepare(sql): SqliteStatement {
+      const statement = db.prepare(sql);
+      statement.setReadBigInts(true);
+      return {
+        // A statement that has columns gives rows: SELECT, PRAGMA, anything with RETURNING.
+        reader: statement.columns().length > 0,
+        all: (parameters) => statement.all(...parameters.map(bindable)),
+        run: (parameters) => statement.run(...parameters.map(bindable)),
+        iterate: (parameters) => statement.iterate(...parameters.map(bindable)),
+      };
+    },
+  };
+}
+
+/** A parameter as SQLite takes it. Booleans are 0 and 1; a number that is not whole or not exact is a mistake of ours. */
+function bindable(value: unknown): SQLInputValue {
+  if (typeof value === "boolean") return value ? 1 : 0;
+  if (value === null || typeof value === "string" || typeof value === "bigint") return value;
+  if (value instanceof Uint8Array) return value;
+  assert(typeof value === "number" && Number.isSafeInteger(value), `a ${typeof value} that no column holds exactly`);
+  return value;
+}
+
+const AUDIT_TRIGGERS = [
+  "CREATE TRIGGER audit_log_no_update BEFORE UPDATE ON audit_log BEGIN SELECT RAISE(ABORT, 'the audit log only grows'); END",
+  "CREATE TRIGGER audit_log_no_delete BEFORE DELETE ON audit_log BEGIN SELECT RAISE(ABORT, 'the audit log only grows'); END",
+  // REPLACE deletes without asking the trigger above; this one sees it as a position that was there already.
+  "CREATE TRIGGER audit_log_no_gap BEFORE INSERT ON audit_log WHEN NEW.position IS NOT (SELECT coalesce(max(position), 0) + 1 FROM audit_log) BEGIN SELECT RAISE(ABORT, 'audit positions have no gaps'); END",
+];
+
+export const sqliteSchema: SchemaDialect = {
+  bytes: "blob",
+  serial: { type: "integer", autoIncrement: true },
+  async protectAuditLog(db) {
+    for (const trigger of AUDIT_TRIGGERS) await sql.raw(trigger).execute(db);
+  },
+};
