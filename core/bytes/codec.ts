@@ -123,10 +123,14 @@ export function bytes({ min = 0, max }: { min?: number; max: number }): Schema<U
 /** Byte string of exactly `length` bytes. */
 export const fixedBytes = (length: number): Schema<Uint8Array> => bytes({ min: length, max: length });
 
+/** Half of a surrogate pair has no UTF-8 form: it would share the encoding of U+FFFD. */
+const LONE_SURROGATE = /\p{Surrogate}/u;
+
 /** Text of at most `max` UTF-16 units, matching `pattern` if given. */
 export function text({ max, pattern }: { max: number; pattern?: RegExp }): Schema<string> {
   const parse = (value: unknown, path: string): string => {
     if (typeof value !== "string" || value.length > max) fail(path, `text of at most ${max} characters`);
+    if (LONE_SURROGATE.test(value)) fail(path, "well-formed text");
     if (pattern !== undefined && !pattern.test(value)) fail(path, `text matching ${pattern.source}`);
     return value;
   };

@@ -24,33 +24,37 @@ export interface Engine {
   readonly name: string;
   sha256(bytes: Uint8Array): Uint8Array;
   sha512(bytes: Uint8Array): Uint8Array;
-  /** From 32 bytes of seed. */
+  /** From 32 bytes of seed, which the signer copies. Throws `RangeError` on another length. */
   ed25519Signer(seed: Uint8Array): Ed25519Signer;
   /**
-   * Pinned rule for all engines: s below the group order, R compared as bytes with s·B − h·A (cofactorless, RFC 8032 §5.1.7).
+   * Pinned rule for all engines: s below the group order, R compared as bytes with s·B − h·A (cofactorless, RFC 8032 §5.1.7),
+   * R not the identity.
    * Throws `RangeError` on a public key that is not canonical, of small order, or outside the prime-order subgroup.
    */
   ed25519Verifier(publicKey: Uint8Array): Ed25519Verifier;
   /** X25519 (RFC 7748) public key of a 32-byte secret. */
   x25519Public(secret: Uint8Array): Uint8Array;
-  /** X25519 shared secret. Throws `RangeError` if it is all zeros (a public key of small order). */
+  /** X25519 shared secret. Throws `RangeError` if it is all zeros (a public key of small order), or a key is not 32 bytes. */
   x25519Shared(secret: Uint8Array, peerPublic: Uint8Array): Uint8Array;
   readonly secp256k1: Group;
   readonly ed25519: Group;
 }
 
 const ED25519_SIGNATURE_BYTES = 64;
+const X25519_BYTES = 32;
 
 /** noble and BigInt only: runs everywhere, and defines what every other engine must compute. */
 export const portableEngine: Engine = {
   name: "portable",
   sha256: (bytes) => sha256(bytes),
   sha512: (bytes) => sha512(bytes),
-  ed25519Signer: (seed) => ({
-    publicKey: nobleEd25519.getPublicKey(seed),
-    sign: (message) => nobleEd25519.sign(message, seed),
-  }),
-  ed25519Verifier(publicKey) {
+  ed25519Signer(seed) {
+    // A copy: a caller that wipes its seed must not be left with signatures by another key.
+    const own = seed.slice();
+    return { publicKey: nobleEd25519.getPublicKey(own), sign: (message) => nobleEd25519.sign(message, own) };
+  },
+  ed25519Verifier(publicKeyBytes) {
+    const publicKey = publicKeyBytes.slice();
     const key = ed25519Group.decode(publicKey);
     return (message, signature) => {
       if (signature.length !== ED25519_SIGNATURE_BYTES) return false;
@@ -64,6 +68,9 @@ export const portableEngine: Engine = {
   },
   x25519Public: (secret) => nobleX25519.getPublicKey(secret),
   x25519Shared(secret, peerPublic) {
+    if (secret.length !== X25519_BYTES || peerPublic.length !== X25519_BYTES) {
+      throw new RangeError("X25519 keys are 32 bytes");
+    }
     try {
       return nobleX25519.getSharedSecret(secret, peerPublic);
     } catch (cause) {

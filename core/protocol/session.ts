@@ -104,8 +104,10 @@ export class Session<Config, Result> {
   }
 
   start(config: Config): Effect<Result>[] {
-    assert(this.#current === null && !this.#ended, "a session starts once");
-    return this.#run(() => this.#enter(this.#protocol.start(this.#context, config, this.#rng)));
+    return this.#run(() => {
+      assert(this.#current === null && !this.#ended, "a session starts once");
+      return this.#enter(this.#protocol.start(this.#context, config, this.#rng));
+    });
   }
 
   /** Take one message of a peer. Never throws because of a peer; a throw is our own bug and ends the session. */
@@ -122,9 +124,11 @@ export class Session<Config, Result> {
   /** The records of commit effect `id` are on disk: release what waited for them. */
   committed(id: number): Effect<Result>[] {
     if (this.#ended) return [];
-    assert(this.#awaitedCommit === id, "commits are confirmed in order");
-    this.#awaitedCommit = null;
-    return this.#run(() => [...this.#send(this.#current!), ...this.#advance()]);
+    return this.#run(() => {
+      assert(this.#awaitedCommit === id, "commits are confirmed in order");
+      this.#awaitedCommit = null;
+      return [...this.#send(this.#current!), ...this.#advance()];
+    });
   }
 
   /** Peers whose part of the current round has not come. */
@@ -132,12 +136,9 @@ export class Session<Config, Result> {
     const current = this.#current;
     if (current === null) return [];
     const parts = this.#expectedParts(current.round, current.echoed);
-    const waited = current.echoed ? current.round.receivers(current.state) : current.round.senders(current.state);
     return ascending(
-      waited.filter(
-        (from) =>
-          from !== this.#context.self &&
-          parts.some((part) => !this.#inbox.has(slotKey({ round: current.round.name, part, from }))),
+      this.#awaited(current).filter((from) =>
+        parts.some((part) => !this.#inbox.has(slotKey({ round: current.round.name, part, from }))),
       ),
     );
   }
@@ -184,20 +185,31 @@ export class Session<Config, Result> {
     if (echoed) return ["echo"];
     const parts: Part[] = [];
     if (round.broadcast !== null) parts.push("broadcast");
-    if (round.direct !== null && round.receivers(this.#current!.state).includes(this.#context.self))
-      parts.push("direct");
+    if (round.direct !== null) parts.push("direct");
     return parts;
+  }
+
+  #receives({ round, state }: Current<Result>): boolean {
+    return round.receivers(state).includes(this.#context.self);
+  }
+
+  /** Peers that this party needs to hear from: nobody in a round in which it only sends. */
+  #awaited(current: Current<Result>): PartyIndex[] {
+    const { round, state, echoed } = current;
+    if (!this.#receives(current)) return [];
+    return (echoed ? round.receivers(state) : round.senders(state)).filter((party) => party !== this.#context.self);
   }
 
   /** Check all that came for the current round; move on when nobody is missing. */
   #advance(): Effect<Result>[] {
     const current = this.#current!;
     if (!current.echoed) {
-      for (const from of current.round.senders(current.state)) this.#checkSender(current, from);
+      for (const from of this.#awaited(current)) this.#checkSender(current, from);
       if (this.missing().length > 0) return [];
-      if (current.round.echo) {
+      if (current.round.echo && this.#receives(current)) {
         current.echoed = true;
-        return [this.#echo(current), ...this.#advance()];
+        // The echo leaves even if it contradicts one that came before: peers must learn of the difference, too.
+        return [this.#echo(current), ...this.#run(() => this.#advance())];
       }
     }
     if (current.echoed) {
@@ -209,7 +221,7 @@ export class Session<Config, Result> {
 
   #checkSender(current: Current<Result>, from: PartyIndex): void {
     const { round, state } = current;
-    if (from === this.#context.self || current.checked.has(from)) return;
+    if (current.checked.has(from)) return;
     for (const part of this.#expectedParts(round, false)) {
       const message = this.#inbox.get(slotKey({ round: round.name, part, from }));
       if (message === undefined) return;
@@ -217,7 +229,8 @@ export class Session<Config, Result> {
     }
     const broadcast = this.#judgeBroadcast(current, from);
     const sealed = this.#inbox.get(slotKey({ round: round.name, part: "direct", from }));
-    const evidence: Slot[] = [{ round: round.name, part: "direct", from }];
+    const part = sealed === undefined ? "broadcast" : "direct";
+    const evidence: Slot[] = [{ round: round.name, part, from }];
     const checked = this.#blaming(from, evidence, () => {
       const direct =
         sealed === undefined || round.direct === null
@@ -315,9 +328,9 @@ export class Session<Config, Result> {
   #findCulprits(current: Current<Result>): void {
     if (current.round.judging === "each") return;
     const failed: { from: PartyIndex; reason: string }[] = [];
-    for (const [from, broadcast] of current.decoded) {
+    for (const from of ascending(current.decoded.keys())) {
       try {
-        current.round.checkPublic(current.publicState, from, broadcast);
+        current.round.checkPublic(current.publicState, from, current.decoded.get(from));
       } catch (error) {
         if (!(error instanceof Fault)) throw error;
         failed.push({ from, reason: error.message });
@@ -327,7 +340,7 @@ export class Session<Config, Result> {
     throw new Stop({
       fault: "public",
       reason: failed[0]!.reason,
-      culprits: ascending(failed.map(({ from }) => from)),
+      culprits: failed.map(({ from }) => from),
       suspects: [],
       evidence: failed.map(({ from }) => ({ round: current.round.name, part: "broadcast" as const, from })),
     });
@@ -339,6 +352,8 @@ export class Session<Config, Result> {
       return [{ kind: "done", result: step.result }];
     }
     const { round, state, outgoing, commitFirst } = step;
+    // Inbox slots are named by round: a round entered twice would take its old messages for new ones.
+    assert(this.#isLater(round.name), `${this.#protocol.id} has no round ${round.name} after ${this.round}`);
     const publicState = round.open(state);
     const publicBytes = round.publicState.encode(publicState);
     const view = viewHash(this.#context.ssid, round.name, publicBytes);
@@ -360,6 +375,11 @@ export class Session<Config, Result> {
       return [{ kind: "commit", id: this.#commits, records: commitFirst }];
     }
     return [...this.#send(current), ...this.#advance()];
+  }
+
+  #isLater(round: string): boolean {
+    const names = this.#protocol.rounds.map(({ name }) => name);
+    return names.indexOf(round) > (this.round === null ? -1 : names.indexOf(this.round));
   }
 
   #send({ round, state, outgoing, view }: Current<Result>): Effect<Result>[] {
@@ -401,11 +421,12 @@ export class Session<Config, Result> {
   }
 
   #wipe(): void {
+    const current = this.#current;
     this.#ended = true;
-    this.#current?.round.wipe(this.#current.state);
     this.#current = null;
     for (const { part, body } of this.#inbox.values()) if (part === "direct") body.fill(0);
     this.#inbox.clear();
+    current?.round.wipe(current.state);
   }
 }
 

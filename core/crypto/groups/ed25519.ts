@@ -41,9 +41,7 @@ export const ed25519Group: Group = {
     if (open(point).is0()) throw new RangeError("the identity has no encoding");
     return open(point).toBytes();
   },
-  encodeAll(points) {
-    return points.map((point) => this.encode(point));
-  },
+  encodeAll: (points) => points.map((point) => ed25519Group.encode(point)),
   decode(bytes) {
     if (bytes.length !== POINT_BYTES) throw new RangeError("a point is 32 bytes");
     const point = decodeCurvePoint(bytes);

@@ -41,7 +41,7 @@ export interface Group {
   encodeAll(points: readonly Point[]): Uint8Array[];
   /** Throws `RangeError` on wrong length, non-canonical bytes, points off the curve or outside the prime-order group, and the identity. */
   decode(bytes: Uint8Array): Point;
-  /** True if the affine y-coordinate is even. secp256k1 only; the sign convention of BIP340. */
+  /** True if the affine y-coordinate is even: BIP340's sign. Throws `RangeError` for the identity, and on ed25519. */
   hasEvenY(point: Point): boolean;
 
   /** Canonical 32 bytes of a scalar: big-endian on secp256k1 (SEC 1), little-endian on ed25519 (RFC 8032). */

@@ -55,7 +55,10 @@ export const secp256k1Group: Group = {
       throw new RangeError("not a point of secp256k1", { cause });
     }
   },
-  hasEvenY: (point) => (open(point).toAffine().y & 1n) === 0n,
+  hasEvenY(point) {
+    if (open(point).is0()) throw new RangeError("the identity has no y-coordinate");
+    return (open(point).toAffine().y & 1n) === 0n;
+  },
 
   encodeScalar(k) {
     assert(k >= 0n && k < ORDER, "a scalar is reduced before it is encoded");

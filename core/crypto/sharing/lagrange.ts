@@ -7,7 +7,10 @@ import { invert, mod } from "../groups/scalar.ts";
  * `points` are distinct x-coordinates ≥ 1 and contain `self`.
  */
 export function coefficientAtZero(group: Group, points: readonly number[], self: number): bigint {
-  assert(new Set(points).size === points.length && !points.includes(0), "x-coordinates are distinct and not zero");
+  assert(
+    new Set(points).size === points.length && points.every((x) => Number.isSafeInteger(x) && x >= 1),
+    "x-coordinates are distinct and at least 1",
+  );
   assert(points.includes(self), "a party interpolates over a set that it belongs to");
   let numerator = 1n;
   let denominator = 1n;

@@ -1,0 +1,108 @@
+import fc from "fast-check";
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import {
+  assert as invariant,
+  AssertionError,
+  compareBytes,
+  concatBytes,
+  equalBytes,
+  fromHex,
+  isHex,
+  toHex,
+  unreachable,
+  utf8,
+  utf8Decode,
+  xorBytes,
+} from "./index.ts";
+
+const anyBytes = fc.uint8Array({ maxLength: 40 });
+
+describe("hex", () => {
+  test("round trips in lower case and reads upper case", () => {
+    fc.assert(fc.property(anyBytes, (bytes) => assert.deepEqual(fromHex(toHex(bytes)), bytes)));
+    assert.equal(toHex(fromHex("00FFab")), "00ffab");
+  });
+
+  test("refuses odd lengths and other characters", () => {
+    for (const bad of ["0", "0g", "0x00", " 00", "00 ", "zz", "００"]) {
+      assert.equal(isHex(bad), false, bad);
+      assert.throws(() => fromHex(bad), Error, bad);
+    }
+  });
+
+  test("is recognised, with its length in bytes", () => {
+    assert.deepEqual(
+      [isHex(""), isHex("00Ff"), isHex("00ff", 2), isHex("00ff", 1), isHex("00\n")],
+      [true, true, true, false, false],
+    );
+  });
+});
+
+describe("comparisons", () => {
+  test("equal bytes are equal, any change makes them differ", () => {
+    fc.assert(
+      fc.property(
+        fc.uint8Array({ minLength: 1, maxLength: 40 }),
+        fc.nat(),
+        fc.integer({ min: 1, max: 255 }),
+        (bytes, at, mask) => {
+          assert.ok(equalBytes(bytes, bytes.slice()));
+          const changed = bytes.map((byte, i) => (i === at % bytes.length ? byte ^ mask : byte));
+          assert.equal(equalBytes(bytes, changed), false);
+          assert.equal(equalBytes(bytes, bytes.subarray(1)), false);
+        },
+      ),
+    );
+    assert.ok(equalBytes(new Uint8Array(0), new Uint8Array(0)));
+  });
+
+  test("order is that of hexadecimal text", () => {
+    fc.assert(
+      fc.property(anyBytes, anyBytes, (a, b) => {
+        const [left, right] = [toHex(a), toHex(b)];
+        assert.equal(Math.sign(compareBytes(a, b)), left < right ? -1 : left > right ? 1 : 0);
+      }),
+    );
+    assert.ok(compareBytes(Uint8Array.of(1), Uint8Array.of(1, 0)) < 0);
+  });
+});
+
+describe("joining", () => {
+  test("concatenates any number of parts", () => {
+    assert.deepEqual(concatBytes(), new Uint8Array(0));
+    assert.deepEqual(concatBytes(Uint8Array.of(1), new Uint8Array(0), Uint8Array.of(2, 3)), Uint8Array.of(1, 2, 3));
+  });
+
+  test("xor is its own inverse and refuses unequal lengths", () => {
+    fc.assert(
+      fc.property(
+        fc.uint8Array({ minLength: 8, maxLength: 8 }),
+        fc.uint8Array({ minLength: 8, maxLength: 8 }),
+        (a, b) => assert.deepEqual(xorBytes(xorBytes(a, b), b), a),
+      ),
+    );
+    assert.throws(() => xorBytes(new Uint8Array(1), new Uint8Array(2)), RangeError);
+  });
+});
+
+describe("UTF-8", () => {
+  test("round trips", () => {
+    fc.assert(fc.property(fc.string({ unit: "binary" }), (value) => assert.equal(utf8Decode(utf8(value)), value)));
+    assert.equal(utf8Decode(utf8("%41 ü € 𝄞")), "%41 ü € 𝄞");
+  });
+
+  test("refuses what is not well formed: cut off, overlong, surrogates, beyond U+10FFFF", () => {
+    for (const hex of ["ff", "c3", "e282", "c0af", "eda080", "f4908080", "80"]) {
+      assert.throws(() => utf8Decode(fromHex(hex)), URIError, hex);
+    }
+  });
+});
+
+describe("invariants", () => {
+  test("throw what was broken", () => {
+    assert.throws(() => invariant(false, "two is one"), { name: "AssertionError", message: "two is one" });
+    assert.doesNotThrow(() => invariant(true, "never"));
+    assert.throws(() => unreachable("x" as never), AssertionError);
+  });
+});

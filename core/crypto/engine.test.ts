@@ -1,0 +1,4 @@
+import { portableEngine } from "./index.ts";
+import { engineContract } from "./testing/index.ts";
+
+engineContract(portableEngine);
