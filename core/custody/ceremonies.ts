@@ -17,7 +17,7 @@ import type { Emit } from "./events.ts";
 import type { Identity } from "./identity.ts";
 import { decideAttempt, decideSign, decideSpend } from "./locks/index.ts";
 import type { KeygenRequestBody } from "./request.ts";
-import { resultCodec } from "./results.ts";
+import { resultCodec, type SignedResult } from "./results.ts";
 import type { SafetyLog } from "./safety-log.ts";
 import type { SigningScheme } from "./scheme.ts";
 import type { CustodySettings } from "./settings.ts";
@@ -344,26 +344,32 @@ export class Ceremonies {
     signers: readonly Member[],
   ): void {
     const { emit, identity, rosterHash, keyOf } = this.#parts;
-    const body = resultCodec.encode({
+    const result = {
       request: entry.id,
       revision: known.revision.number,
       digest: known.digest,
       signatures,
-    });
+      signers: signers.map(({ index }) => index),
+    };
+    const body = resultCodec.encode(result);
     const fields = { kind: "result" as const, request: entry.id, round: String(known.revision.number) };
     const { wire } = sealEnvelope(identity, rosterHash, fields, body);
     const members = keyOf(entry.request.wallet)!.record.parties.map(({ node }) => toHex(node) as NodeId);
     const others = members.filter((node) => !signers.some((signer) => signer.node === node) && node !== identity.id);
     if (others.length > 0) emit({ kind: "send", to: others, wire, topic: `result:${toHex(entry.id)}` });
-    this.publish(entry, known, signatures, body);
+    this.publish(entry, known, result);
   }
 
   /** Verify a complete set of signatures and hand the transaction to the host. Throws `SignatureRefused`. */
-  publish(entry: KnownPayment, known: KnownRevision, signatures: readonly Uint8Array[], result: Uint8Array): void {
-    const { rawTx, txid } = finalizePayment(known.view, signatures);
+  publish(entry: KnownPayment, known: KnownRevision, result: SignedResult): void {
+    const { emit, keyOf, storage } = this.#parts;
+    const { rawTx, txid } = finalizePayment(known.view, result.signatures);
     assert(txid === known.view.txid, "the transaction is the approved one");
-    const sealed = this.#parts.storage.seal(result);
-    this.#parts.emit({ kind: "signed", request: entry.id, revision: known.revision.number, rawTx, txid, sealed });
+    const parties = keyOf(entry.request.wallet)?.record.parties ?? [];
+    const named = parties.filter(({ index }) => result.signers.includes(index));
+    const signers = named.map(({ node }) => toHex(node) as NodeId);
+    const sealed = storage.seal(resultCodec.encode(result));
+    emit({ kind: "signed", request: entry.id, revision: known.revision.number, rawTx, txid, signers, sealed });
   }
 
   #attemptOf({ header: { request, attempt, round } }: Envelope): Attempt | undefined {

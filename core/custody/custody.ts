@@ -281,12 +281,13 @@ export class Custody {
   }
 
   #takeResult(body: Uint8Array): void {
-    const { request, revision, digest, signatures } = resultCodec.decode(body);
+    const result = resultCodec.decode(body);
+    const { request, revision, digest } = result;
     const entry = this.#approvals.payment(request);
     const known = entry?.revisions.get(revision);
     if (entry === undefined || known === undefined) return;
     if (!equalBytes(known.digest, digest)) throw new CodecError("a result for other content");
-    this.#ceremonies.publish(entry, known, signatures, body);
+    this.#ceremonies.publish(entry, known, result);
   }
 
   /** The share is on disk, then the promise, and only then does the certificate leave. */

@@ -90,6 +90,7 @@ export type CustodyEvent =
       readonly revision: number;
       readonly rawTx: Uint8Array;
       readonly txid: string;
+      readonly signers: readonly NodeId[];
       readonly sealed: Uint8Array;
     }
   /** A key came out of a ceremony; it is used once everybody has certified it. */

@@ -52,7 +52,7 @@ export function openChannel(
   };
 }
 
-/** HKDF-SHA256 with salt = ssid and info = both identities and ephemerals, sender first: the two directions differ. */
+/** HKDF-SHA256 (RFC 5869) with salt = ssid and info = both identities and ephemerals, sender first: the two directions differ. */
 function directionKey(shared: Uint8Array, ssid: Uint8Array, from: SealingPeer, to: SealingPeer): Uint8Array {
   const context = concatBytes(utf8("conclave/seal/v1"), fromHex(from.id), fromHex(to.id), from.ephemeral, to.ephemeral);
   return hkdf(sha256, shared, ssid, context, 32);

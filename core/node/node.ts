@@ -387,6 +387,7 @@ export class ConclaveNode {
   }
 
   async #signed(event: Extract<CustodyEvent, { kind: "signed" }>): Promise<void> {
+    if (event.signers.length > 0) this.#signers.set(requestHex(event.request), event.signers);
     const atOnce = this.#coordinator.coordinates(requestHex(event.request));
     await this.#coordinator.signed(event);
     await this.#settlement.signed(event, { atOnce });
@@ -442,7 +443,16 @@ export class ConclaveNode {
       }
       const events = await custody.recall(clock.nowMs(), { proposals, votes, abandons: [] });
       await this.#context.submit(events.filter(({ kind }) => kind === "verdict"));
+      await this.#recallSigners(stored.id);
       await this.#resumeVote(stored.id, requestId(request), revisions.at(-1)?.number);
+    }
+  }
+
+  async #recallSigners(id: RequestId): Promise<void> {
+    const { custody, store, clock } = this.#parts;
+    for (const { result } of await store.events.ofRequest(id)) {
+      const events = result === null ? [] : await custody.recallResult(clock.nowMs(), result);
+      for (const event of events) if (event.kind === "signed") this.#signers.set(id, event.signers);
     }
   }
 

@@ -14,7 +14,8 @@ import {
   type Folder,
   type LocalNetwork,
 } from "./folder.ts";
-import { startNetwork, type RunningNetwork } from "./network.ts";
+import { RunningNetwork } from "./network.ts";
+import { attend } from "./console.ts";
 import { Notices } from "./notices.ts";
 import { startProgress, type Progress } from "./progress.ts";
 import { toHex } from "@conclave/bytes";
@@ -43,9 +44,7 @@ export async function up(options: UpOptions): Promise<number> {
   const folder = folderAt(options.data);
   const network = openFolder(folder, options, progress);
   const notices = new Notices();
-  const startedAt = performance.now();
-  void startedAt;
-  const running = await startNetwork({
+  const running = await RunningNetwork.start({
     folder,
     network,
     portBase: options.portBase,
@@ -53,13 +52,14 @@ export async function up(options: UpOptions): Promise<number> {
     notify: notices.publish,
   });
   const interrupted = untilInterrupted();
+  const stopMining = mineAsTheyCome(running, notices);
   try {
     const n = network.names.length;
     progress.phase("nodes up", `${network.names.join(", ")}: ${network.threshold} of ${n} sign`, {
       nodes: network.names,
       threshold: network.threshold,
       quorum: network.quorum,
-      apis: running.nodes.map(({ http }) => http.url),
+      apis: network.names.map((_, i) => running.apiUrl(i)),
       esplora: running.esploraUrl,
     });
     const outcome = await Promise.race([mainJob(options, network, running, notices, progress), interrupted]);
@@ -73,10 +73,13 @@ export async function up(options: UpOptions): Promise<number> {
       return 0;
     }
     explain(folder, network, running, outcome.address, progress);
+    const leave = attend(network, running, notices, progress);
     await interrupted;
+    leave();
     progress.say("\nStopping the nodes …");
     return 0;
   } finally {
+    stopMining();
     await running.stop();
   }
 }
@@ -130,27 +133,26 @@ async function mainJob(
   progress: Progress,
 ): Promise<Outcome> {
   await makeKey(running, notices, progress);
-  const [first] = running.nodes;
-  const wallet = first!.node.wallet!;
+  const first = running.speaker;
+  const wallet = first.wallet!;
   const { address } = await wallet.address();
   progress.phase("wallet", address, { address, key: toHex(wallet.keyId) });
 
-  const { spendable } = await first!.node.balance();
+  const { spendable } = await first.balance();
   if (spendable < DEMO_SATS * 2n) {
     for (let i = 0; i < FAUCET_COINS; i++) running.chain.faucet(address, FAUCET_SATS);
-    for (const { node } of running.nodes) node.chainMoved();
-    const { confirmed } = await first!.node.balance();
+    const { confirmed } = await first.balance();
     progress.phase("faucet", `${Number(confirmed) / 1e8} BTC of regtest coins`, { confirmed_sats: Number(confirmed) });
   }
-  const seen = await first!.node.payments();
+  const seen = await first.payments();
   if (seen > 0 && !options.once) return { address, txid: "", confirmations: 0, signers: [] };
   return pay(network, running, notices, progress, address);
 }
 
 async function makeKey(running: RunningNetwork, notices: Notices, progress: Progress): Promise<void> {
-  const missing = running.nodes.filter(({ node }) => node.wallet === null).length;
-  if (missing === 0) return progress.phase("key", "the key of the earlier start, certified by every node");
-  const active = new Set<number>(running.nodes.flatMap(({ node }, i) => (node.wallet === null ? [] : [i])));
+  const active = new Set(running.nodes.flatMap((running, i) => (running?.node.wallet ? [i] : [])));
+  if (active.size === running.nodes.length)
+    return progress.phase("key", "the key of the earlier start, certified by every node");
   const everybody = notices.first("the key generation", (node, notice) => {
     if (notice.kind === "progress" && node === 0) progress.detail(`round ${notice.round}`);
     if (notice.kind === "aborted" && node === 0) progress.detail(`${notice.reason}; trying again`);
@@ -158,7 +160,7 @@ async function makeKey(running: RunningNetwork, notices: Notices, progress: Prog
     active.add(node);
     return active.size === running.nodes.length ? true : undefined;
   });
-  await running.nodes[0]!.node.requestWalletKey();
+  await running.speaker.requestWalletKey();
   await everybody;
   progress.phase("key", `made by ${running.nodes.length} nodes together, certified by all, held by none`, {
     scheme: "frost-secp256k1-taproot",
@@ -172,7 +174,7 @@ async function pay(
   progress: Progress,
   address: string,
 ): Promise<Outcome> {
-  const { node } = running.nodes[0]!;
+  const node = running.speaker;
   const nameOf = (id: string): string => names.find((entry) => entry.id === id)?.name ?? id.slice(0, 8);
   const names = await node.nodes();
   let request = "";
@@ -212,7 +214,6 @@ async function pay(
     progress.phase("signed", `by ${signers.join(", ")}`, { signers });
     failOn(await broadcast);
     progress.phase("broadcast", "accepted by the chain");
-    running.mine();
     failOn(await confirmed);
     const { bitcoinTxid, confirmations } = await node.payment(request);
     progress.phase("confirmed", `transaction ${bitcoinTxid}`, { txid: bitcoinTxid, confirmations });
@@ -247,20 +248,36 @@ function explain(
   address: string,
   progress: Progress,
 ): void {
-  const [first] = running.nodes;
-  const flags = first!.http.url === "http://127.0.0.1:8080" ? "" : ` --api-endpoint ${first!.http.url}`;
-  const data = folder.root === ".conclave" ? "" : ` --data ${folder.root}`;
+  const [api, last] = [running.apiUrl(0), running.apiUrl(network.names.length - 1)];
+  const endpoint = api === "http://127.0.0.1:8080" ? "" : ` --api-endpoint ${api}`;
+  const flags = `${endpoint}${folder.root === ".conclave" ? "" : ` --data ${folder.root}`}`;
+  const name = network.names.at(-1)!;
   progress.say(`
-The network is up. Every node has an API of its own: ${first!.http.url} … ${running.nodes.at(-1)!.http.url} (read its description at ${first!.http.url}/openapi.json).
+The network is up. Every node has an API of its own: ${api} to ${last} (described at ${api}/openapi.json).
 In another terminal, in this folder:
 
   npx conclave wallet balance${flags}
-  npx conclave send --to ${address} --amount 10000${flags}${data}
+  npx conclave send --to ${address} --amount 10000${flags}
   npx conclave tx list${flags}
   npx conclave cluster status${flags}
 
 Payments are mined as they come; the chain's Esplora API is at ${running.esploraUrl}.
-Type "stop ${network.names.at(-1)}" or "start ${network.names.at(-1)}" and Enter to see the others go on without a node. Ctrl-C stops everything; the next start goes on from here.`);
+Here, type "stop ${name}" or "start ${name}" and Enter: the others go on without one node, and wait without two.
+Ctrl-C stops everything; the next start goes on from here.
+`);
+}
+
+/** A block for every payment that reaches the chain, as soon as it does. */
+function mineAsTheyCome(running: RunningNetwork, notices: Notices): () => void {
+  let waiting = false;
+  return notices.listen((_node, notice) => {
+    if (notice.kind !== "state" || notice.state !== "broadcasting" || notice.confirmations > 0 || waiting) return;
+    waiting = true;
+    setImmediate(() => {
+      waiting = false;
+      running.mine();
+    });
+  });
 }
 
 function untilInterrupted(): Promise<"interrupted"> {

@@ -1,29 +1,12 @@
+export { MAX_REVISION_GAP } from "./checks.ts";
+export type { RevisionName, SignAsk, SignRefusal, Tally, VoteAsk, VoteRefusal } from "./checks.ts";
+export type { Decision } from "./decision.ts";
 export { isEdgeDead, isSpent, lockedCoins, signedIntents } from "./queries.ts";
 export type { LockedCoin } from "./queries.ts";
 export { lockRecordCodec } from "./records.ts";
 export type { LockRecord, LockRecordOf } from "./records.ts";
-export {
-  abandonsNeeded,
-  decideAbandon,
-  decideAttempt,
-  decideRelease,
-  decideSign,
-  decideSpend,
-  decideVote,
-  MAX_ATTEMPTS,
-  MAX_REVISION_GAP,
-} from "./rules.ts";
-export type {
-  Committee,
-  Decision,
-  ReleaseEvidence,
-  ReleaseRefusal,
-  RevisionName,
-  SignAsk,
-  SignRefusal,
-  Tally,
-  VoteAsk,
-  VoteRefusal,
-} from "./rules.ts";
+export { abandonsNeeded, decideRelease } from "./release.ts";
+export type { Committee, ReleaseEvidence, ReleaseRefusal } from "./release.ts";
+export { decideAbandon, decideAttempt, decideSign, decideSpend, decideVote, MAX_ATTEMPTS } from "./rules.ts";
 export { apply, emptyState, intentOf, replay } from "./state.ts";
 export type { Ballot, Certificate, Content, Intent, LockState } from "./state.ts";

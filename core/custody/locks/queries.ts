@@ -1,8 +1,7 @@
 /** Questions about the promises of this node that nothing is decided by: for coin selection, status and signer choice. */
 import { toHex } from "@conclave/bytes";
 import type { NodeId } from "@conclave/consensus";
-import { isOpen } from "./rules.ts";
-import { edgeKey, secretKey, type Intent, type LockState } from "./state.ts";
+import { edgeKey, isOpen, secretKey, type Intent, type LockState } from "./state.ts";
 
 /** A coin that this node promised to a payment. */
 export interface LockedCoin {

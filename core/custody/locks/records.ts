@@ -108,7 +108,9 @@ const recordSchema = oneOf({
   note: record({ text: text({ max: 200 }) }),
 });
 
+/** One promise of this node. */
 export type LockRecord = SchemaOf<typeof recordSchema>;
+/** The records of one kind. */
 export type LockRecordOf<K extends LockRecord["kind"]> = Extract<LockRecord, { kind: K }>;
 
 /** Canonical bytes of a journal record. `decode` throws `CodecError`. */

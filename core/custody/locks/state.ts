@@ -45,11 +45,13 @@ export interface Intent {
   ended: boolean;
 }
 
+/** How far a certificate of a key came. */
 export interface Certificate {
   readonly epoch: number;
   readonly state: LockRecordOf<"certificate">["state"];
 }
 
+/** Keys are hexadecimal. */
 export interface LockState {
   /** Position of the last record: this node's generation. */
   position: number;
@@ -68,6 +70,7 @@ export interface LockState {
   readonly bans: Uint8Array[];
 }
 
+/** The state of a node that promised nothing yet. */
 export const emptyState = (): LockState => ({
   position: 0,
   intents: new Map(),
@@ -175,6 +178,14 @@ interface IntentName {
 export const intentOf = (state: LockState, { wallet, intent }: IntentName): Intent | undefined =>
   state.intents.get(`${toHex(wallet)}/${toHex(intent)}`);
 
+/** The same; a blank intent if nothing was promised. */
+export const knownIntent = (state: LockState, name: IntentName): Intent =>
+  intentOf(state, name) ?? newIntent(toHex(name.wallet), toHex(name.intent));
+
+/** Neither abandoned by this node nor proven dead: this node signed it or might. */
+export const isOpen = ({ abandoned, dead }: Intent, number: number, { digest }: Content): boolean =>
+  !abandoned.has(`${number}:${digest}`) && !dead.has(`${number}:${digest}`);
+
 function openIntent(state: LockState, name: IntentName): Intent {
   const wallet = toHex(name.wallet);
   const id = toHex(name.intent);
@@ -194,18 +205,23 @@ export const newIntent = (wallet: string, id: string): Intent => ({
   ended: false,
 });
 
+/** `number:digest`, as `Intent.abandoned` and `Intent.dead` hold it. */
 export const revisionKey = ({ revision, digest }: { readonly revision: number; readonly digest: Uint8Array }): string =>
   `${revision}:${toHex(digest)}`;
 
+/** Key of `LockState.claims`. */
 export const claimKey = (wallet: string, outpoint: string): string => `${wallet}/${outpoint}`;
 
 type Slot = Pick<LockRecordOf<"attempt">, "revision" | "round" | "input" | "attempt">;
+/** A slot among those of its request. */
 export const attemptKey = ({ revision, round, input, attempt }: Slot): string =>
   `${revision}.${round}.${input}.${attempt}`;
 
+/** Key of `LockState.spent`. */
 export const secretKey = ({ purpose, id }: Pick<LockRecordOf<"spend">, "purpose" | "id">): string =>
   `${purpose}/${toHex(id)}`;
 
+/** An edge among those of its setup; either direction gives the same. */
 export const edgeKey = ({ a, b }: Pick<LockRecordOf<"deadEdge">, "a" | "b">): string =>
   a < b ? `${a}-${b}` : `${b}-${a}`;
 

@@ -1,5 +1,5 @@
 /** What a committee of the model has achieved, and whether money is in danger. */
-import { abandonsNeeded, type Committee } from "../rules.ts";
+import { abandonsNeeded, type Committee } from "../release.ts";
 import { apply, emptyState, type LockState } from "../state.ts";
 import {
   actionsOf,

@@ -5,7 +5,10 @@
 import { fromHex } from "@conclave/bytes";
 import { parseNodeId } from "@conclave/consensus";
 import type { LockRecord } from "../records.ts";
-import { decideAbandon, decideRelease, decideSign, decideVote, RULES, type Decision, type Rules } from "../rules.ts";
+import { RULES, type Rules } from "../checks.ts";
+import type { Decision } from "../decision.ts";
+import { decideRelease } from "../release.ts";
+import { decideAbandon, decideSign, decideVote } from "../rules.ts";
 import { apply, emptyState, intentOf, type LockState } from "../state.ts";
 
 /** The decisions that a node of the model asks; tests replace one by a weaker form. */

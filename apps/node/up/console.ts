@@ -1,0 +1,73 @@
+/** What the user of a running local network types: stop and start nodes, mine, and see what follows. */
+import { createInterface } from "node:readline";
+import type { Notice } from "@conclave/node";
+import type { LocalNetwork } from "./folder.ts";
+import type { RunningNetwork } from "./network.ts";
+import type { Notices } from "./notices.ts";
+import type { Progress } from "./progress.ts";
+
+const HELP = "stop NAME · start NAME · mine · status · help";
+
+/** States of a payment worth a line. */
+const TOLD = new Set([
+  "approved",
+  "signing",
+  "signed",
+  "broadcasting",
+  "confirmed",
+  "rejected",
+  "unresolved",
+  "failed",
+]);
+
+/** Print payments as they move, and take commands until the returned function is called. */
+export function attend(
+  network: LocalNetwork,
+  running: RunningNetwork,
+  notices: Notices,
+  progress: Progress,
+): () => void {
+  const stopListening = notices.listen((node, notice) => tell(network, running, node, notice, progress));
+  if (!process.stdin.isTTY) return stopListening;
+  const lines = createInterface({ input: process.stdin });
+  lines.on("line", (line) => {
+    obey(network, running, line.trim(), progress).catch((error: unknown) => {
+      progress.say(error instanceof Error ? error.message : String(error));
+    });
+  });
+  return () => {
+    lines.close();
+    stopListening();
+  };
+}
+
+/** One voice for all nodes: the first that runs. */
+function tell(network: LocalNetwork, running: RunningNetwork, node: number, notice: Notice, progress: Progress): void {
+  const voice = running.nodes.findIndex((candidate) => candidate !== null);
+  if (notice.kind === "violation") progress.say(`${network.names[node]} bans a node: ${notice.violation}`);
+  if (notice.kind === "sealed") progress.say(`${network.names[node]}: ${notice.reason}`);
+  if (node !== voice || notice.kind !== "state" || !TOLD.has(notice.state)) return;
+  const because = notice.reason === null ? "" : ` (${notice.reason})`;
+  progress.say(`payment ${notice.request.slice(0, 8)} ${notice.state}${because}`);
+}
+
+async function obey(network: LocalNetwork, running: RunningNetwork, line: string, progress: Progress): Promise<void> {
+  const [command = "", name = ""] = line.split(/\s+/);
+  if (command === "") return;
+  if (command === "mine") return running.mine();
+  if (command === "status") return showStatus(running, progress);
+  const index = network.names.indexOf(name);
+  if ((command !== "stop" && command !== "start") || index < 0) {
+    return progress.say(`${HELP}; names: ${network.names.join(", ")}`);
+  }
+  if (command === "start") await running.startNode(index);
+  else if (running.nodes.filter((node) => node !== null).length === 1)
+    return progress.say("the last node stays up: Ctrl-C stops it");
+  else await running.stopNode(index);
+  return showStatus(running, progress);
+}
+
+async function showStatus(running: RunningNetwork, progress: Progress): Promise<void> {
+  const { status, reasons } = await running.speaker.cluster();
+  progress.say(`${status}${reasons.length > 0 ? `: ${reasons.join("; ")}` : ""}`);
+}
