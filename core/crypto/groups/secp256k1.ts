@@ -2,6 +2,7 @@ import { assert } from "@conclave/bytes";
 import { mulAddUnsafe, normalizeZ } from "@noble/curves/abstract/curve.js";
 import { secp256k1 } from "@noble/curves/secp256k1.js";
 import { bytesToNumberBE, numberToBytesBE } from "@noble/curves/utils.js";
+import { BETA, splitScalar } from "./endomorphism.ts";
 import type { Group, Point } from "./group.ts";
 
 const Curve = secp256k1.Point;
@@ -27,7 +28,14 @@ export const secp256k1Group: Group = {
   multiplyBase: (k) => seal(Curve.BASE.multiplyUnsafe(k)),
   combine(points, scalars) {
     assert(points.length === scalars.length, "as many scalars as points");
-    return seal(mulAddUnsafe(Curve, points.map(open), [...scalars]));
+    const halves = points.flatMap((point, i) => halve(open(point), scalars[i]!));
+    return seal(
+      mulAddUnsafe(
+        Curve,
+        halves.map(({ point }) => point),
+        halves.map(({ scalar }) => scalar),
+      ),
+    );
   },
   add: (a, b) => seal(open(a).add(open(b))),
   negate: (point) => seal(open(point).negate()),
@@ -72,3 +80,14 @@ export const secp256k1Group: Group = {
   },
   reduce: (bytes) => bytesToNumberBE(bytes) % ORDER,
 };
+
+/** k·P as two terms with scalars of half the length: low·P + high·(λ·P), signs moved into the points. */
+function halve(point: CurvePoint, k: bigint): readonly { readonly point: CurvePoint; readonly scalar: bigint }[] {
+  if (k < 0n || k >= ORDER) throw new RangeError("a scalar lies in [0, q)");
+  if (k === 0n || point.is0()) return [];
+  const { low, high } = splitScalar(k, ORDER);
+  const rotated = new Curve(Curve.Fp.mul(point.X, BETA), point.Y, point.Z);
+  const term = (base: CurvePoint, scalar: bigint) =>
+    scalar < 0n ? { point: base.negate(), scalar: -scalar } : { point: base, scalar };
+  return [term(point, low), term(rotated, high)].filter(({ scalar }) => scalar !== 0n);
+}

@@ -1,0 +1,16 @@
+export { computeBindingFactors, computeGroupCommitment, encodeCommitmentList } from "./binding.ts";
+export type { CommitmentList } from "./binding.ts";
+export { commit, eraseNonces, nonceGenerate, noncesFrom, spendNonces } from "./nonces.ts";
+export type { NonceCommitments, Nonces, NonceSecrets } from "./nonces.ts";
+export type { SignConfig } from "./sign/config.ts";
+export { configFromShare } from "./sign/from-share.ts";
+export type { SignOrder } from "./sign/from-share.ts";
+export { signProtocol } from "./sign/index.ts";
+export { nonceRecordCodec } from "./sign/nonce-record.ts";
+export type { NonceRecord } from "./sign/nonce-record.ts";
+export { aggregate, verify } from "./signature.ts";
+export { sign, verifySignatureShare } from "./signature-share.ts";
+export { computeChallenge, preparePackage } from "./signing-package.ts";
+export type { PreparedPackage, SigningPackage } from "./signing-package.ts";
+export { ed25519Suite, secp256k1Plain, secp256k1Taproot } from "./suite.ts";
+export type { NormalizedPoint, Suite, SuiteId } from "./suite.ts";
