@@ -2,7 +2,7 @@
  * The thread that custody lives in: it opens the vault and the journal itself, so that no secret ever exists outside of it.
  * First message in: where its files are. First message out: this node's public identity. Second in: the cluster's settings.
  */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { randomBytes } from "node:crypto";
 import { parentPort, type MessagePort } from "node:worker_threads";
 import { assert } from "@conclave/bytes";
@@ -27,7 +27,8 @@ export interface CustodyPlace {
   readonly name: string;
   readonly vaultDir: string;
   readonly journalFile: string;
-  readonly passwordFile: string;
+  /** Opens the vault. Crosses into this thread once and is not kept. */
+  readonly password: string;
   /** Make identity, vault and journal if they are not there: a node's very first start. */
   readonly create: boolean;
 }
@@ -36,8 +37,7 @@ export type ThreadAnswer = { readonly entry: RosterEntry } | { readonly opened: 
 
 const rng = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
 
-function openNodeVault({ vaultDir, passwordFile, create }: CustodyPlace): Vault {
-  const password = readFileSync(passwordFile, "utf8").trim();
+function openNodeVault({ vaultDir, password, create }: CustodyPlace): Vault {
   return create && !existsSync(vaultDir)
     ? createVault({ dir: vaultDir, password })
     : openVault({ dir: vaultDir, password });

@@ -1,6 +1,7 @@
-/** `conclave up` and `conclave node`. */
+/** `conclave up` and `conclave node`: the commands that run nodes. */
 import { checkQuorums, defaultThreshold, NODE_NAME } from "@conclave/consensus";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { runSingle } from "./up/single.ts";
 import { up } from "./up/up.ts";
 
 const DEFAULT_NODES = 5;
@@ -43,6 +44,16 @@ export async function main(argv: readonly string[]): Promise<number> {
     .option("--json", "one JSON line per phase")
     .action(async (flags: UpFlags) => {
       code = await runUp(flags);
+    });
+  program
+    .command("node")
+    .description("run one node of a network in a process of its own")
+    .requiredOption("--name <name>", "which node")
+    .option("--data <dir>", "where the network lives", ".conclave")
+    .option("--port <port>", "port of its API", wholeNumber(1, 65_535), DEFAULT_PORT_BASE)
+    .option("--password-file <file>", "file with the vault's password (or CONCLAVE_PASSWORD_FILE, or a prompt)")
+    .action(async (flags: { name: string; data: string; port: number; passwordFile?: string }) => {
+      code = await runSingle({ ...flags, passwordFile: flags.passwordFile });
     });
   try {
     await program.parseAsync([...argv], { from: "user" });

@@ -79,7 +79,7 @@ export function nodeService(parts: ServiceParts): NodeService {
     async ready() {
       const cluster = await node.cluster();
       const { state, message } = chain.health();
-      const missing = [...(node.wallet === null ? ["the cluster has no wallet key yet"] : [])];
+      const missing = node.wallet === null ? ["the cluster has no wallet key yet"] : [];
       if (cluster.status === "halted") missing.push(...cluster.reasons);
       if (state !== "ok") missing.push(`the Bitcoin chain does not answer: ${message}`);
       if (missing.length > 0) throw new ServiceError("not-ready", missing.join("; "), { retryAfterSeconds: 5 });

@@ -2,6 +2,8 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { fromHex, toHex } from "@conclave/bytes";
+import { rosterCodec, type Roster, type RosterEntry } from "@conclave/consensus";
 import { z } from "zod";
 
 const networkFile = z.strictObject({
@@ -28,6 +30,7 @@ export interface Folder {
   readonly tokenFile: string;
   readonly chainFile: string;
   readonly esploraFile: string;
+  readonly rosterFile: string;
   nodeDir(name: string): string;
 }
 
@@ -37,6 +40,7 @@ export const folderAt = (root: string): Folder => ({
   tokenFile: join(root, "api-token"),
   chainFile: join(root, "regtest.chain"),
   esploraFile: join(root, "esplora-url"),
+  rosterFile: join(root, "roster"),
   nodeDir: (name) => join(root, name),
 });
 
@@ -68,18 +72,24 @@ export function createNetwork(folder: Folder, network: LocalNetwork): void {
 
 const writeSecret = (file: string, secret: string): void => writeFileSync(file, `${secret}\n`, { mode: 0o600 });
 
+/** Keep who the nodes are. */
+export const writeRoster = (folder: Folder, roster: Roster): void =>
+  writeFileSync(folder.rosterFile, `${toHex(rosterCodec.encode(roster))}\n`, { mode: 0o600 });
+
+/** The nodes of an existing network. Throws `FolderUnusable` if the network never started. */
+export function readRoster(folder: Folder): readonly RosterEntry[] {
+  if (!existsSync(folder.rosterFile))
+    throw new FolderUnusable(`${folder.rosterFile} is not there: run "conclave up" once first`);
+  return rosterCodec.decode(fromHex(readSecret(folder.rosterFile))).nodes;
+}
+
 export const readSecret = (file: string): string => readFileSync(file, "utf8").trim();
 
 /** Start over: everything in the folder that a local network put there goes. */
 export function eraseNetwork(folder: Folder, names: readonly string[]): void {
   for (const name of names) rmSync(folder.nodeDir(name), { recursive: true, force: true });
-  for (const file of [
-    folder.passwordFile,
-    folder.tokenFile,
-    folder.chainFile,
-    folder.esploraFile,
-    networkPath(folder),
-  ]) {
+  const { passwordFile, tokenFile, chainFile, esploraFile, rosterFile } = folder;
+  for (const file of [passwordFile, tokenFile, chainFile, esploraFile, rosterFile, networkPath(folder)]) {
     rmSync(file, { force: true });
   }
 }

@@ -11,7 +11,7 @@ import { memoryNetwork, type MemoryNetwork } from "@conclave/transport-memory";
 import { startClusterNode, type ClusterNode } from "../cluster-node.ts";
 import { prepareCustody, type PreparedCustody } from "../custody-host.ts";
 import type { HttpLog } from "../http/index.ts";
-import { readSecret, type Folder, type LocalNetwork } from "./folder.ts";
+import { readSecret, writeRoster, type Folder, type LocalNetwork } from "./folder.ts";
 
 /** On this machine everything answers within milliseconds, and the chain costs nothing to ask. */
 const LOCAL_TIMINGS: Timings = {
@@ -63,6 +63,7 @@ export class RunningNetwork {
       const custodies = await Promise.all(network.names.map((name) => running.#prepare(name)));
       // The roster's order is by name, as the names are; parties are numbered by it.
       running.#entries = custodies.map(({ entry }) => entry);
+      writeRoster(folder, { cluster: network.cluster, version: 1, nodes: running.#entries });
       running.#mesh = memoryNetwork(running.#entries.map(({ id }) => id));
       const started = await Promise.allSettled(custodies.map((custody, i) => running.#open(i, custody)));
       const failed = started.find((result) => result.status === "rejected");
@@ -122,7 +123,7 @@ export class RunningNetwork {
       name,
       vaultDir: join(dir, "vault"),
       journalFile: join(dir, "journal", "safety.sqlite"),
-      passwordFile: folder.passwordFile,
+      password: readSecret(folder.passwordFile),
       create: true,
     });
   }
