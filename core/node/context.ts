@@ -5,7 +5,7 @@ import type { CustodyEvent, CustodyPort } from "@conclave/custody";
 import type { BitcoinChain } from "./chain-port.ts";
 import type { Mailbox } from "./mailbox.ts";
 import type { Clock, Ledger, Timer } from "./ports.ts";
-import type { Store } from "./store-port.ts";
+import type { Store } from "./store/port.ts";
 import type { Timings } from "./timings.ts";
 
 /** Something happened that people or an observer may want to see as it happens. */

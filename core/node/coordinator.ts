@@ -9,7 +9,8 @@ import { coordinatorIndex, requestCodec, viewKey, type CustodyEvent, type Reques
 import { later, type Context } from "./context.ts";
 import type { Timer } from "./ports.ts";
 import { requestBytes, requestHex } from "./records.ts";
-import type { EventId, EventType, RequestId, StoredEvent } from "./store-port.ts";
+import type { EventType, StoredEvent } from "./store/events.ts";
+import type { EventId, RequestId } from "./store/ids.ts";
 import { RETRY_BUDGET } from "./timings.ts";
 
 type Event<K extends CustodyEvent["kind"]> = Extract<CustodyEvent, { kind: K }>;
@@ -325,7 +326,7 @@ export class Coordinator {
 
   /** Circumstances changed (a link came up, custody may speak, a ban): look again at what waits. */
   async retryWaiting(): Promise<void> {
-    for (const operation of [...this.#operations.values()]) {
+    for (const operation of this.#operations.values()) {
       if (operation.stage === "halted" || (operation.stage === "waiting" && operation.timer === null))
         await this.#tick(operation);
     }

@@ -24,7 +24,9 @@ import { Payments, WalletNotReady, type PaymentWish } from "./payments.ts";
 import type { Clock, Ledger, Timer, Transport } from "./ports.ts";
 import { PaymentRecords, requestBytes, requestHex } from "./records.ts";
 import { Settlement } from "./settlement.ts";
-import type { RequestId, Store, StoredTransaction, TransactionState } from "./store-port.ts";
+import type { RequestId } from "./store/ids.ts";
+import type { Store } from "./store/port.ts";
+import type { StoredTransaction, TransactionState } from "./store/transactions.ts";
 import type { Timings } from "./timings.ts";
 import { WalletView, walletOfKey, type WalletBalance } from "./wallet.ts";
 
@@ -374,6 +376,9 @@ export class ConclaveNode {
   async #abandoned({ request, revision, node, dead }: Extract<CustodyEvent, { kind: "abandoned" }>): Promise<void> {
     await this.#context.audit("revision.abandoned", requestHex(request), { revision, node, dead });
     const latest = (await this.#parts.store.requests.revisions(requestHex(request))).at(-1)?.number;
+    const state = (await this.#records.status(requestHex(request)))?.state;
+    // While the votes go on, or are being repeated with other coins, a dead revision decides nothing.
+    if (state === undefined || state === "pending" || state === "voting") return;
     if (dead && revision === latest) await this.#records.apply(requestHex(request), { kind: "abandonedByQuorum" });
   }
 
@@ -395,10 +400,9 @@ export class ConclaveNode {
 
   async #violated({ node, violation, evidence }: Extract<CustodyEvent, { kind: "violation" }>): Promise<void> {
     const { store, clock } = this.#parts;
-    const type = violation === "ProtocolFault" ? "PublicFault" : violation;
     await store.violations.insert({
       node,
-      type,
+      type: violation,
       request: null,
       evidence,
       detectedAtMs: clock.nowMs(),

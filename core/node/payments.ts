@@ -3,8 +3,6 @@ import { toHex, utf8 } from "@conclave/bytes";
 import {
   buildPayment,
   estimateRate,
-  InsufficientFunds,
-  outpointKey,
   parseAddress,
   readPayment,
   sats,
@@ -26,13 +24,13 @@ import {
 } from "@conclave/custody";
 import type { Context } from "./context.ts";
 import { requestHex, type PaymentRecords } from "./records.ts";
-import type { RequestId, StoredRequest } from "./store-port.ts";
+import { Reselection } from "./reselection.ts";
+import type { RequestId } from "./store/ids.ts";
+import type { StoredRequest } from "./store/requests.ts";
 import type { WalletView } from "./wallet.ts";
 
 /** How many ledger steps a payment may take to be approved and signed; a step is about a second. */
 const EXPIRY_STEPS = 86_400;
-/** Tries with other coins before a payment that keeps losing races is given up. */
-const MAX_REVISIONS = 8;
 /** What one more signing ceremony is worth avoiding, in satoshis of fee. */
 const SIGNING_COST = sats(100n);
 /** Objections that another look at the chain may clear. */
@@ -64,6 +62,7 @@ export class Payments {
   readonly #context: Context;
   readonly #records: PaymentRecords;
   readonly #wallets: () => WalletView | null;
+  readonly #reselection: Reselection;
   /** When this node first wanted to vote on a revision: bounds its patience with its own chain view. */
   readonly #since = new Map<string, number>();
   readonly #views = new Map<string, PaymentView>();
@@ -72,6 +71,14 @@ export class Payments {
     this.#context = context;
     this.#records = records;
     this.#wallets = wallets;
+    this.#reselection = new Reselection({
+      context,
+      wallet: wallets,
+      view: (revision) => this.#view(revision),
+      revise: (request, id, number, avoid) => this.#revise(request, id, number, avoid),
+      propose: (proposal, revision) => this.#propose(proposal, revision),
+      giveUp: (id, reason) => this.#giveUp(id, reason),
+    });
   }
 
   /**
@@ -289,11 +296,13 @@ export class Payments {
     const stored = await store.requests.get(id);
     const latest = (await store.requests.revisions(id)).at(-1)?.number ?? 0;
     if (stored === undefined || revision !== latest) return;
-    const reason = verdict === "rejected" ? await this.#whyRejected(id) : null;
-    await this.#records.apply(id, { kind: "votesCounted", verdict, exhausted }, reason === null ? {} : { reason });
-    if (verdict === "rejected" && stored.origin === self) {
-      this.#context.slowLane.post(() => this.#tryOtherCoins(request, revision));
-    }
+    const event = { kind: "votesCounted" as const, verdict, exhausted };
+    if (verdict === "approved") return this.#records.apply(id, event);
+    // Nobody can approve it any more: give its coins back at once, unless a partial signature is out.
+    await this.#context.act(await this.#context.custody.abandon(this.#now(), request, revision));
+    const reason = await this.#whyRejected(id);
+    if (stored.origin !== self || exhausted) return this.#records.apply(id, event, { reason });
+    this.#context.slowLane.post(() => this.#reselection.after(request, revision, reason));
   }
 
   async #whyRejected(id: RequestId): Promise<string> {
@@ -301,43 +310,15 @@ export class Payments {
     return row?.reason ?? "the other nodes rejected it: see their logs for the reason";
   }
 
-  async #tryOtherCoins(id: Uint8Array, rejected: number): Promise<void> {
-    const { store, mailbox } = this.#context;
-    const stored = await store.requests.get(requestHex(id));
-    const revision = await store.requests.revision(requestHex(id), rejected);
-    if (stored === undefined || revision === undefined || rejected >= MAX_REVISIONS) return;
-    const request = requestCodec.decode(stored.body);
-    const view = this.#view(revisionCodec.decode(revision.body));
-    if (request.kind !== "payment" || view === null) return;
-    const taken = await this.#taken(id, view);
-    if (taken.size === 0) return;
-    try {
-      const next = await this.#revise(request, id, rejected + 1, taken);
-      await store.requests.insertRevision(storedRevision(requestHex(id), next));
-      await this.#context.act(
-        await this.#context.custody.propose(this.#now(), proposalCodec.encode({ request, revision: next })),
-      );
-    } catch (error) {
-      if (!(error instanceof InsufficientFunds)) throw error;
-      const reason = `another payment took the coins that this one had chosen. ${error.message}`;
-      await mailbox.run(() => this.#records.apply(requestHex(id), null, { reason }));
-    }
+  async #propose(proposal: Uint8Array, revision: Revision): Promise<void> {
+    const { store, custody, submit } = this.#context;
+    await store.requests.insertRevision(storedRevision(requestHex(revision.request), revision));
+    await submit(await custody.propose(this.#now(), proposal));
   }
 
-  /** Coins of a rejected revision that another payment holds or spent. All of them, if this node sees no conflict itself. */
-  async #taken(id: Uint8Array, view: PaymentView): Promise<ReadonlySet<string>> {
-    const wallet = this.#wallets()!;
-    const [held, known] = await Promise.all([
-      this.#context.custody.lockedCoins(wallet.keyId, toHex(id)),
-      wallet.knownCoins(view),
-    ]);
-    const locked = new Set(held.map(({ outpoint }) => outpoint));
-    const own = view.inputs.map(({ outpoint }) => outpointKey(outpoint));
-    const conflicts = own.filter((key) => {
-      const coin = known.find(({ outpoint }) => outpointKey(outpoint) === key);
-      return locked.has(key) || coin === undefined || coin.spentBy !== null;
-    });
-    return new Set(conflicts.length > 0 ? conflicts : own);
+  async #giveUp(id: Uint8Array, reason: string): Promise<void> {
+    const rejected = { kind: "votesCounted" as const, verdict: "rejected" as const, exhausted: false };
+    await this.#context.mailbox.run(() => this.#records.apply(requestHex(id), rejected, { reason }));
   }
 
   #now(): number {

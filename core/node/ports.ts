@@ -7,19 +7,36 @@ import type { NodeId } from "@conclave/consensus";
 /** Largest frame a transport carries. Longer ones are refused at the sender and cut off at the receiver. */
 export const MAX_FRAME_BYTES = 1 << 20;
 
-/** Datagrams between the nodes of one roster. May lose, repeat and reorder; never alters or misattributes a frame. */
+/**
+ * Most bytes that a transport keeps for one receiver that does not read; beyond that, frames are lost. Room for every
+ * session of a busy hour, and little enough that a roster of stuck peers does not fill the memory. One peer's backlog never
+ * costs another peer a frame.
+ */
+export const MAX_BUFFERED_BYTES = 32 * MAX_FRAME_BYTES;
+
+/**
+ * Datagrams between the nodes of one roster. May lose, repeat and reorder; never alters or misattributes a frame. While a
+ * link is up and its receiver reads, an adapter loses nothing of its own accord.
+ */
 export interface Transport {
-  /** Hand a frame to the network and forget it. Frames to unknown peers or above `MAX_FRAME_BYTES` throw `RangeError`. */
+  /**
+   * Hand a copy of a frame to the network and forget it. It is lost while the link is down, before `start` and after
+   * `close`. Throws `RangeError` for a receiver that is no peer (oneself included) and above `MAX_FRAME_BYTES`.
+   */
   send(to: NodeId, frame: Uint8Array): void;
-  /** Whether the link to a peer is up as far as this side knows. A hint: it saves waiting, never decides anything. */
+  /** What `link` said last of this peer; false before and for strangers. A hint: it saves waiting, never decides anything. */
   isUp(peer: NodeId): boolean;
-  /** Begin to deliver. Called once; frames that arrived before may be lost. */
+  /** Begin to deliver. Frames that arrived before are lost. Rejects the second time and after `close`. */
   start(handler: TransportHandler): Promise<void>;
+  /** Nothing is delivered or reported once this is done. Peers see the link go down. May be repeated. */
   close(): Promise<void>;
 }
 
+/** A node's side of a transport. Its methods may call any of the transport's. */
 export interface TransportHandler {
+  /** A frame came from a peer whose link is up. The bytes are the receiver's to keep. */
   frame(from: NodeId, frame: Uint8Array): void;
+  /** A link changed, up first: called once for each change. A peer that restarts goes down and up again. */
   link(peer: NodeId, up: boolean): void;
 }
 

@@ -3,7 +3,8 @@ import { fromHex, toHex, utf8Decode } from "@conclave/bytes";
 import { advance, NEW_TRANSACTION, type TransactionEvent, type TransactionStatus } from "@conclave/consensus";
 import type { PaymentRequestBody } from "@conclave/custody";
 import type { Context } from "./context.ts";
-import type { RequestId, StoredTransaction } from "./store-port.ts";
+import type { RequestId } from "./store/ids.ts";
+import type { StoredTransaction } from "./store/transactions.ts";
 
 export const requestHex = (id: Uint8Array): RequestId => toHex(id) as RequestId;
 export const requestBytes = (id: RequestId): Uint8Array => fromHex(id);

@@ -5,7 +5,8 @@ import { ChainRefused, type BitcoinChain } from "./chain-port.ts";
 import type { Context } from "./context.ts";
 import type { Timer } from "./ports.ts";
 import { requestBytes, requestHex, type PaymentRecords } from "./records.ts";
-import type { RequestId, StoredTransaction, TransactionState } from "./store-port.ts";
+import type { RequestId } from "./store/ids.ts";
+import type { StoredTransaction, TransactionState } from "./store/transactions.ts";
 import type { WalletView } from "./wallet.ts";
 
 /** States in which the chain is asked about a payment. */
@@ -111,7 +112,7 @@ export class Settlement {
     this.#polling = true;
     try {
       const { height } = await this.#context.chain.tip();
-      for (const watched of [...this.#watched.values()]) await this.#look(watched, height);
+      for (const watched of this.#watched.values()) await this.#look(watched, height);
     } finally {
       this.#polling = false;
     }

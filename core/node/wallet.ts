@@ -20,7 +20,7 @@ import {
 } from "@conclave/bitcoin";
 import type { KeyView } from "@conclave/custody";
 import type { BitcoinChain, Utxo } from "./chain-port.ts";
-import type { Addresses } from "./store-port.ts";
+import type { Addresses } from "./store/addresses.ts";
 
 /** Unused addresses looked at beyond the last used one (BIP44's gap limit). */
 const GAP_LIMIT = 20;
