@@ -1,0 +1,167 @@
+/** The commands and their options. Nothing else is loaded before one of them runs, so that `--help` is quick. */
+import { Command, CommanderError, Option } from "commander";
+import type { Action } from "./context.ts";
+import { EXIT, usageError, type ExitCode } from "./exit.ts";
+import metadata from "./package.json" with { type: "json" };
+import type { Flags } from "./settings.ts";
+
+export interface Program {
+  /** Runs what `argv` (without interpreter and script) asks for. Throws `CliError` or what the command threw. */
+  run(argv: readonly string[]): Promise<ExitCode>;
+}
+
+export function createProgram(): Program {
+  let exitCode: ExitCode = EXIT.ok;
+  /** Commander's handler for a command whose code is loaded only now. */
+  const runs =
+    <Options>(load: () => Promise<Action<Options>>) =>
+    async (...given: unknown[]): Promise<void> => {
+      const command = given.at(-1) as Command;
+      const { openContext } = await import("./context.ts");
+      const context = openContext(command.optsWithGlobals<Flags>());
+      const action = await load();
+      exitCode = await action(context, command.opts() as Options, ...command.args);
+    };
+  const program = rootCommand();
+  addWallet(program, runs);
+  addPayments(program, runs);
+  addCluster(program, runs);
+  addConfig(program, runs);
+  addNetwork(program);
+  return {
+    run: async (argv) => {
+      if (argv.length === 0) program.outputHelp();
+      else await parse(program, argv);
+      return exitCode;
+    },
+  };
+}
+
+async function parse(program: Command, argv: readonly string[]): Promise<void> {
+  try {
+    await program.parseAsync(argv, { from: "user" });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    // Help and version end this way as well.
+    if (error.exitCode === 0) return;
+    const text =
+      error.code === "commander.help"
+        ? "Name one of the subcommands above."
+        : error.message.replace(/^error: /, "").replace(/\s*\n\s*/g, " ");
+    throw usageError(
+      text.endsWith(".") || text.endsWith(")") ? text : `${text}: "conclave --help" shows what there is.`,
+      { cause: error },
+    );
+  }
+}
+
+type Runs = <Options>(load: () => Promise<Action<Options>>) => (...given: unknown[]) => Promise<void>;
+
+function rootCommand(): Command {
+  return (
+    new Command("conclave")
+      .description("A Bitcoin wallet whose key never exists in one place: any t of n nodes sign together.")
+      .version(metadata.version)
+      .option("--api-endpoint <url>", "node to ask (default: http://127.0.0.1:8080)")
+      .addOption(new Option("--output <format>", "how to print results (default: table)").choices(["table", "json"]))
+      .option("--json", "same as --output json")
+      .option("--no-color", "no colours; NO_COLOR does the same")
+      .option("--data <dir>", "folder of the local network, which holds the API token (default: .conclave)")
+      .exitOverride()
+      // Told once, by main, in the form that was asked for.
+      .configureOutput({ outputError: () => undefined })
+      .showSuggestionAfterError()
+      .addHelpText(
+        "after",
+        "\nExit codes: 0 ok, 1 failed, 2 usage, 3 refused by policy, 4 timeout, 5 Byzantine abort, 6 not ready.",
+      )
+  );
+}
+
+function addWallet(program: Command, runs: Runs): void {
+  const wallet = program.command("wallet").description("what the wallet holds, and where to pay it");
+  wallet
+    .command("balance")
+    .description("show the balance")
+    .action(runs(async () => (await import("./commands/wallet.ts")).showBalance));
+  wallet
+    .command("address")
+    .description("show the next unused address")
+    .action(runs(async () => (await import("./commands/wallet.ts")).showAddress));
+}
+
+function addPayments(program: Command, runs: Runs): void {
+  program
+    .command("send")
+    .description("pay")
+    .requiredOption("--to <address>", "recipient")
+    .requiredOption("--amount <amount>", "50000 (satoshis) or 0.0005btc")
+    .option("--fee-rate <sat/vB>", "such as 2.5; the node chooses otherwise")
+    .option("--metadata <text>", "public note in the transaction, at most 80 bytes")
+    .addOption(
+      new Option("--wait [state]", "wait until it is in the network, or confirmed")
+        .choices(["broadcasting", "confirmed"])
+        .preset("broadcasting"),
+    )
+    .option("--wait-timeout <seconds>", "how long to wait", "180")
+    .option("--idempotency-key <key>", "of an earlier try, to be sure to pay once")
+    .option("--yes", "do not ask before paying")
+    .action(runs(async () => (await import("./commands/send.ts")).send));
+  const tx = program.command("tx").description("payments and what became of them");
+  tx.command("status")
+    .description("show one payment")
+    .argument("<txid>", "its id, as send printed it")
+    .action(runs(async () => (await import("./commands/transactions.ts")).showTransaction));
+  tx.command("list")
+    .description("list payments, newest first")
+    .option("--limit <n>", "how many at most, 1 to 100", "20")
+    .option("--cursor <cursor>", "go on where the last page ended")
+    .option("--state <state>", "only payments in this state")
+    .action(runs(async () => (await import("./commands/transactions.ts")).listTransactions));
+}
+
+function addCluster(program: Command, runs: Runs): void {
+  const cluster = program.command("cluster").description("the nodes, and whether they can sign");
+  cluster
+    .command("status")
+    .description("show whether the cluster can sign, and if not, why")
+    .action(runs(async () => (await import("./commands/cluster.ts")).showStatus));
+  cluster
+    .command("nodes")
+    .description("list the nodes")
+    .action(runs(async () => (await import("./commands/cluster.ts")).listNodes));
+}
+
+function addConfig(program: Command, runs: Runs): void {
+  const config = program.command("config").description("settings of this command");
+  config
+    .command("show")
+    .description("show every setting and where it comes from")
+    .action(runs(async () => (await import("./commands/config.ts")).showConfig));
+  config
+    .command("set-endpoint")
+    .description("remember the node to ask")
+    .argument("<url>", "such as http://127.0.0.1:8080")
+    .action(runs(async () => (await import("./commands/config.ts")).setEndpoint));
+  config
+    .command("check")
+    .description("check settings, token and node")
+    .action(runs(async () => (await import("./commands/config.ts")).checkConfig));
+}
+
+/** Listed here for `--help`; another program runs them, so that this one never loads a node. */
+function addNetwork(program: Command): void {
+  for (const [name, description] of [
+    ["up", "start a local network of five nodes"],
+    ["node", "run one node"],
+  ] as const) {
+    program
+      .command(name)
+      .description(description)
+      .allowUnknownOption()
+      .allowExcessArguments()
+      .action(() => {
+        throw usageError(`Write "${name}" first and its options after it: conclave ${name} --help.`);
+      });
+  }
+}

@@ -1,0 +1,54 @@
+/** Who the nodes are, who answers, and whether the cluster can sign. */
+import { z } from "zod";
+import { height, keyId, network, nodeName, nodeNumber, timestamp } from "./fields.ts";
+
+/** Party counts: 1 to 32. */
+const count = z.number().int().min(0).max(32);
+
+export const clusterStatus = z.object({
+  status: z
+    .enum(["ok", "degraded", "halted"])
+    .describe("ok: every node answers; degraded: enough to sign, not all; halted: too few to sign"),
+  reasons: z.array(z.string()).max(64).describe("Why it is not ok, a sentence each; empty if ok"),
+  cluster: nodeName.or(z.string().max(64)),
+  network,
+  node_id: nodeNumber.describe("The node that answered"),
+  n: count.describe("Nodes in the roster"),
+  t: count.describe("Shares needed for a signature"),
+  q: count.describe("Approvals needed for a payment"),
+  f: count.describe("Liars tolerated"),
+  online: count.describe("Nodes that answer and are not banned, the answering node included"),
+  height: height.describe("Height of the cluster's ledger"),
+  key_ids: z.array(keyId).max(64).describe("Keys that this node holds a share of"),
+  version: z.string().max(64).describe("Software version of the answering node"),
+});
+
+export type ClusterStatus = z.output<typeof clusterStatus>;
+
+export const ban = z.object({
+  violation: z
+    .enum(["DoubleVote", "Equivocation", "ProtocolFault"])
+    .describe("What was proven: document 004's DoubleVote, or one of two faults that it does not know"),
+  strike: z.number().int().min(1).describe("1: 24 hours, 2: 7 days, 3: for good"),
+  until: timestamp.nullable().describe("Null: for good"),
+});
+
+export const clusterNode = z.object({
+  node_id: nodeNumber,
+  name: nodeName,
+  key: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .describe("Ed25519 public key that identifies the node"),
+  status: z.enum(["online", "offline", "banned"]),
+  self: z.boolean().describe("True for the node that answered"),
+  last_seen: timestamp.nullable().describe("When the answering node last heard from it; null: never"),
+  ban: ban.nullable(),
+});
+
+export type ClusterNode = z.output<typeof clusterNode>;
+
+/** A roster is short (at most 32 nodes): always one page, in the shape of every other list. */
+export const nodePage = z.object({ items: z.array(clusterNode).max(32), next_cursor: z.null() });
+
+export type NodePage = z.output<typeof nodePage>;

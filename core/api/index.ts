@@ -1,0 +1,39 @@
+export { ApiAnswerInvalid, ApiProblem, ApiUnreachable, createClient, fillPath } from "./client.ts";
+export type { Client, ClientOptions, Fetch } from "./client.ts";
+export { clusterNode, clusterStatus, nodePage } from "./cluster.ts";
+export type { ClusterNode, ClusterStatus, NodePage } from "./cluster.ts";
+export { MAX_AMOUNT_SATS, MAX_METADATA_BYTES } from "./fields.ts";
+export { health, readiness } from "./health.ts";
+export type { Health, Readiness } from "./health.ts";
+export { openApiDocument } from "./openapi.ts";
+export type { Json } from "./openapi.ts";
+export {
+  fieldError,
+  problem,
+  PROBLEM_MEDIA_TYPE,
+  problemName,
+  problemOf,
+  PROBLEMS,
+  problemType,
+  ServiceError,
+} from "./problem.ts";
+export type { FieldError, Problem, ProblemName, ServiceErrorOptions } from "./problem.ts";
+export { COMMON_PROBLEMS, IDEMPOTENCY_KEY_HEADER, idempotencyKey, OPERATIONS, routeOf, routes } from "./routes.ts";
+export type { InputOf, Operation, OutputOf, Route, SentInputOf } from "./routes.ts";
+export { invoke } from "./service.ts";
+export type { NodeService } from "./service.ts";
+export { closest, strictFields, unknownName } from "./strict.ts";
+export {
+  FSM_STATES,
+  fsmStateOf,
+  MAX_PAGE,
+  STATES,
+  transaction,
+  TRANSACTION_STATES,
+  transactionPage,
+  transactionRequest,
+  transactionState,
+} from "./transaction.ts";
+export type { FsmState, Transaction, TransactionPage, TransactionRequest, TransactionState } from "./transaction.ts";
+export { balance, walletAddress } from "./wallet.ts";
+export type { Balance, WalletAddress } from "./wallet.ts";

@@ -1,0 +1,191 @@
+/** Every route, once. The server, the typed client and the OpenAPI document are made from this table. */
+import { z } from "zod";
+import { clusterStatus, nodePage } from "./cluster.ts";
+import { txid } from "./fields.ts";
+import { health, readiness } from "./health.ts";
+import type { ProblemName } from "./problem.ts";
+import { strictFields } from "./strict.ts";
+import { transaction, transactionPage, transactionQuery, transactionRequest } from "./transaction.ts";
+import { balance, walletAddress } from "./wallet.ts";
+
+export interface Route {
+  readonly method: "GET" | "POST";
+  /** Segments that start with a colon are fields of `params`. */
+  readonly path: string;
+  readonly summary: string;
+  /** `open`: anyone; `read`: anyone on this machine, elsewhere with the token; `change`: with the token, always. */
+  readonly access: "open" | "read" | "change";
+  readonly params?: z.ZodObject;
+  readonly query?: z.ZodObject;
+  readonly body?: z.ZodObject;
+  /**
+   * True if the route takes an `Idempotency-Key` header: with it, a repeated request is carried out once. Without it every
+   * request stands for itself, as in document 004.
+   */
+  readonly idempotent?: true;
+  readonly success: {
+    readonly status: 200 | 201;
+    readonly description: string;
+    readonly schema: z.ZodObject;
+    /** Where the thing that was made can be read: a path with fields of the answer. */
+    readonly location?: string;
+  };
+  /** Problems of this route alone; those of every route are in `COMMON_PROBLEMS`. */
+  readonly problems: readonly ProblemName[];
+}
+
+/** Header that names a request, so that sending it again does not pay again. */
+export const IDEMPOTENCY_KEY_HEADER = "idempotency-key";
+
+/** 1 to 64 letters, digits and `-_.:`; a UUID is a good one. */
+export const idempotencyKey = z
+  .string()
+  .regex(/^[A-Za-z0-9_.:-]{1,64}$/, {
+    error: "Idempotency-Key must be 1 to 64 letters, digits or - _ . : (a UUID is a good one)",
+  })
+  .describe("A new value for each payment; the same value when the same request is sent again");
+
+/** Problems that any route can answer with. */
+export const COMMON_PROBLEMS: readonly ProblemName[] = [
+  "unauthorized",
+  "host-refused",
+  "too-many-requests",
+  "internal",
+  "overloaded",
+];
+
+export const routes = {
+  health: {
+    method: "GET",
+    path: "/health",
+    summary: "The process lives",
+    access: "open",
+    success: { status: 200, description: "It does", schema: health },
+    problems: [],
+  },
+  ready: {
+    method: "GET",
+    path: "/ready",
+    summary: "The node can take requests",
+    access: "open",
+    success: { status: 200, description: "It can", schema: readiness },
+    problems: ["not-ready"],
+  },
+  createTransaction: {
+    method: "POST",
+    path: "/api/v1/transactions",
+    summary: "Ask the cluster to pay",
+    access: "change",
+    idempotent: true,
+    body: transactionRequest,
+    success: {
+      status: 201,
+      description: "The request was taken; its votes and its signature follow",
+      schema: transaction,
+      location: "/api/v1/transactions/:txid",
+    },
+    problems: [
+      "body-not-json",
+      "parameters-invalid",
+      "refused-by-policy",
+      "idempotency-key-in-use",
+      "idempotency-key-reused",
+      "body-too-large",
+      "media-type-unsupported",
+      "request-invalid",
+      "recipient-invalid",
+      "amount-below-dust",
+      "insufficient-funds",
+      "too-many-inputs",
+      "fee-too-low",
+      "fee-too-high",
+      "not-ready",
+      "cluster-halted",
+      "chain-unreachable",
+    ],
+  },
+  transactions: {
+    method: "GET",
+    path: "/api/v1/transactions",
+    summary: "Payments, newest first",
+    access: "read",
+    query: transactionQuery,
+    success: { status: 200, description: "A page of them", schema: transactionPage },
+    problems: ["parameters-invalid", "cursor-invalid", "not-ready"],
+  },
+  transaction: {
+    method: "GET",
+    path: "/api/v1/transactions/:txid",
+    summary: "One payment",
+    access: "read",
+    params: strictFields({ txid }),
+    success: { status: 200, description: "As this node knows it", schema: transaction },
+    problems: ["parameters-invalid", "transaction-not-found", "not-ready"],
+  },
+  balance: {
+    method: "GET",
+    path: "/api/v1/wallet/balance",
+    summary: "What the wallet holds",
+    access: "read",
+    success: { status: 200, description: "In satoshis", schema: balance },
+    problems: ["not-ready", "chain-unreachable"],
+  },
+  address: {
+    method: "GET",
+    path: "/api/v1/wallet/address",
+    summary: "Where to pay the wallet",
+    access: "read",
+    success: { status: 200, description: "The next unused address", schema: walletAddress },
+    problems: ["not-ready", "chain-unreachable"],
+  },
+  clusterStatus: {
+    method: "GET",
+    path: "/api/v1/cluster/status",
+    summary: "Whether the cluster can sign, and if not, why",
+    access: "read",
+    success: { status: 200, description: "As this node sees it", schema: clusterStatus },
+    problems: [],
+  },
+  clusterNodes: {
+    method: "GET",
+    path: "/api/v1/cluster/nodes",
+    summary: "The nodes of the roster",
+    access: "read",
+    success: { status: 200, description: "Ascending by node_id", schema: nodePage },
+    problems: [],
+  },
+} as const satisfies Readonly<Record<string, Route>>;
+
+export type Operation = keyof typeof routes;
+
+export const OPERATIONS = Object.keys(routes) as readonly Operation[];
+
+/** A route without its literal types, for code that treats all routes alike. */
+export const routeOf = (operation: Operation): Route => routes[operation];
+
+type Part<O extends Operation, K extends keyof Route> = (typeof routes)[O] extends { readonly [P in K]: infer S }
+  ? S
+  : never;
+
+type Fields<S> = [S] extends [never] ? unknown : S extends z.ZodType ? z.output<S> : unknown;
+
+type SentFields<S> = [S] extends [never] ? unknown : S extends z.ZodType ? z.input<S> : unknown;
+
+type Key<O extends Operation> = [Part<O, "idempotent">] extends [never] ? unknown : { readonly idempotencyKey: string };
+
+type Body<T> = unknown extends T ? unknown : { readonly body: T };
+
+/** What a node is given: path and query fields side by side, the body under `body`, the idempotency key if the route has one. */
+export type InputOf<O extends Operation> = Fields<Part<O, "params">> &
+  Fields<Part<O, "query">> &
+  Body<Fields<Part<O, "body">>> &
+  Key<O>;
+
+/** What a client gives: the same, but fields with a default may be left out. */
+export type SentInputOf<O extends Operation> = SentFields<Part<O, "params">> &
+  SentFields<Part<O, "query">> &
+  Body<SentFields<Part<O, "body">>> &
+  Key<O>;
+
+/** What a route answers with. */
+export type OutputOf<O extends Operation> = z.output<(typeof routes)[O]["success"]["schema"]>;

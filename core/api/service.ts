@@ -1,0 +1,36 @@
+/** What a server needs from a node. Every method throws `ServiceError` for what the caller may know; else it is our bug. */
+import type { ClusterStatus, NodePage } from "./cluster.ts";
+import type { Health, Readiness } from "./health.ts";
+import type { InputOf, Operation, OutputOf } from "./routes.ts";
+import type { Transaction, TransactionPage } from "./transaction.ts";
+import type { Balance, WalletAddress } from "./wallet.ts";
+
+export interface NodeService {
+  health(): Promise<Health>;
+  /** Throws `not-ready`, naming what is missing: ledger, peers, share, clock or chain. */
+  ready(): Promise<Readiness>;
+  /**
+   * Takes a payment and answers before it is voted on. The same key and body again give the same transaction for at least
+   * 24 hours, also when asked in parallel; another body throws `idempotency-key-reused`, and `idempotency-key-in-use` asks
+   * to come back. Throws any of the route's problems, such as `recipient-invalid` or `insufficient-funds`.
+   */
+  createTransaction(input: InputOf<"createTransaction">): Promise<Transaction>;
+  /** Newest first. Throws `cursor-invalid` for a cursor that this node did not make. */
+  transactions(input: InputOf<"transactions">): Promise<TransactionPage>;
+  /** Throws `transaction-not-found`, also for what the caller may not see. */
+  transaction(input: InputOf<"transaction">): Promise<Transaction>;
+  balance(): Promise<Balance>;
+  address(): Promise<WalletAddress>;
+  clusterStatus(): Promise<ClusterStatus>;
+  clusterNodes(): Promise<NodePage>;
+}
+
+/** Compiles only if the interface above and the table of routes agree. */
+type Handlers = { readonly [O in Operation]: (input: InputOf<O>) => Promise<OutputOf<O>> };
+
+/** Calls the method that serves `operation`. `input` must have passed the route's schemas. */
+export function invoke(service: NodeService, operation: Operation, input: unknown): Promise<unknown> {
+  const handlers: Handlers = service;
+  // Inputs differ by operation; the schemas of `operation` vouch for this one.
+  return (handlers[operation] as (input: unknown) => Promise<unknown>).call(service, input);
+}
