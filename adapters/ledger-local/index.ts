@@ -1,2 +1,2 @@
-export { localLedger } from "./ledger.ts";
+export { localLedger, MAX_GENESIS_AHEAD_MS } from "./ledger.ts";
 export type { LocalLedgerOptions } from "./ledger.ts";

@@ -11,7 +11,7 @@ const TRANSACTION_STATES =
   "pending voting approved rejected signing signed broadcasting confirmed failed unresolved aborted_byzantine aborted_timeout replaced".split(
     " ",
   );
-const VIOLATIONS = ["DoubleVote", "InvalidSignature", "MinorityVote", "Timeout", "Equivocation", "PublicFault"];
+const VIOLATIONS = ["DoubleVote", "InvalidSignature", "MinorityVote", "Timeout", "Equivocation", "ProtocolFault"];
 const NODE_STATUSES = ["online", "offline", "banned", "sealed"];
 
 /** 21 million bitcoin in satoshis. */

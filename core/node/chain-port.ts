@@ -118,7 +118,7 @@ export interface BitcoinChain {
   history(scriptPubKey: Uint8Array): Promise<readonly ChainTransaction[]>;
   /** Null if the server does not know it: never seen, dropped, or replaced. */
   transaction(txid: string): Promise<ChainTransaction | null>;
-  /** All bytes, signatures included; null if unknown. */
+  /** All bytes, signatures included, the caller's to keep; null if unknown. */
   rawTransaction(txid: string): Promise<Uint8Array | null>;
   /** Null if unknown: never seen, dropped, or replaced. */
   status(txid: string): Promise<Position | null>;

@@ -32,6 +32,8 @@ import { WalletView, walletOfKey, type WalletBalance } from "./wallet.ts";
 
 /** Ledger steps within which a key generation has to succeed: a day. */
 const KEYGEN_EXPIRY_STEPS = 86_400;
+/** So many of the latest requests are told again to a peer that comes back, whatever became of them. */
+const LATEST_REQUESTS = 20;
 /** States in which peers that come back may lack something of a payment. */
 const OPEN_STATES: readonly TransactionState[] = [
   "pending",
@@ -98,8 +100,6 @@ export class ConclaveNode {
   readonly #lastSeen = new Map<NodeId, number>();
   readonly #signers = new Map<RequestId, readonly NodeId[]>();
   readonly #attemptRequests = new Map<string, RequestId>();
-  /** Requests that were open when the process died; voted on once custody may speak. */
-  #unvoted: { readonly request: Uint8Array; readonly revision: number }[] = [];
   #wallet: WalletView | null = null;
   #sweeper: Timer | null = null;
 
@@ -290,14 +290,19 @@ export class ConclaveNode {
 
   /** Give a peer that came back what it may have missed. */
   async #republish(peer: NodeId): Promise<void> {
+    const { store } = this.#parts;
+    const open = await store.transactions.list({ limit: 100, states: OPEN_STATES });
+    const latest = await store.requests.list({ limit: LATEST_REQUESTS });
+    const ids = new Set([...latest.rows.map(({ id }) => id), ...open.rows.map(({ txid }) => txid)]);
+    for (const id of ids) await this.#retell(id, peer, { always: true });
+  }
+
+  /** Tell a peer what this node knows of a request; unless `always`, only if that includes its result. */
+  async #retell(id: RequestId, peer: NodeId, { always }: { readonly always: boolean }): Promise<void> {
     const { custody, store, clock } = this.#parts;
-    const { rows } = await store.transactions.list({ limit: 100, states: OPEN_STATES });
-    const requests = await store.requests.list({ limit: 20 });
-    const keygens = requests.rows.filter(({ kind }) => kind === "keygen").map(({ id }) => id);
-    for (const id of [...keygens, ...rows.map(({ txid }) => txid)]) {
-      const sealed = (await store.events.ofRequest(id)).find(({ result }) => result !== null)?.result ?? null;
-      await this.#act(await custody.republish(clock.nowMs(), requestBytes(id), peer, sealed));
-    }
+    const sealed = (await store.events.ofRequest(id)).find(({ result }) => result !== null)?.result ?? null;
+    if (sealed === null && !always) return;
+    await this.#act(await custody.republish(clock.nowMs(), requestBytes(id), peer, sealed));
   }
 
   // What custody says.
@@ -329,6 +334,8 @@ export class ConclaveNode {
       case "joined":
         this.#attemptRequests.set(event.attemptId, requestHex(event.request));
         return this.#coordinator.joined(event);
+      case "declined":
+        return this.#retell(requestHex(event.request), event.node, { always: false });
       case "acked":
         return this.#coordinator.acked(event);
       case "begun":
@@ -352,7 +359,7 @@ export class ConclaveNode {
       case "witnessed":
         return this.#witnessed(event);
       case "ready":
-        for (const { request, revision } of this.#unvoted.splice(0)) this.#payments.consider(request, revision);
+        await this.#payments.reconsider();
         return this.#coordinator.retryWaiting();
       case "sealed":
         return this.#context.audit("custody.sealed", this.#parts.self, { reason: event.reason });
@@ -465,7 +472,7 @@ export class ConclaveNode {
     const status = await this.#records.status(id);
     if (revision === undefined || status === undefined) return;
     if (status.state === "pending") await this.#records.apply(id, { kind: "votingOpened" });
-    if (status.state === "pending" || status.state === "voting") this.#unvoted.push({ request: bytes, revision });
+    if (status.state === "pending" || status.state === "voting") this.#payments.consider(bytes, revision);
   }
 
   /** Now and then: vote on what waits, expire what is over, look again at what stalls. */
@@ -473,6 +480,7 @@ export class ConclaveNode {
     const { clock, timings } = this.#parts;
     this.#sweeper = clock.schedule(timings.sweepMs, () => {
       this.#context.mailbox.post(async () => {
+        await this.#payments.reconsider();
         await this.#coordinator.retryWaiting();
         await this.#expireOld();
       });

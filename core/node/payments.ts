@@ -65,6 +65,8 @@ export class Payments {
   readonly #reselection: Reselection;
   /** When this node first wanted to vote on a revision: bounds its patience with its own chain view. */
   readonly #since = new Map<string, number>();
+  /** Revisions that wait for this node's vote: custody may not speak yet, or the chain did not answer. */
+  readonly #unvoted = new Map<string, { readonly id: Uint8Array; readonly number: number }>();
   readonly #views = new Map<string, PaymentView>();
 
   constructor(context: Context, records: PaymentRecords, wallets: () => WalletView | null) {
@@ -189,17 +191,16 @@ export class Payments {
     await store.transaction(async (tables) => {
       await tables.requests.insert(stored);
       if (revision !== null) await tables.requests.insertRevision(storedRevision(id, revision));
+      if (request.kind === "payment") await this.#records.open(id, request, stored.createdAtMs, tables);
     });
-    if (request.kind === "payment") await this.#records.open(id, request, stored.createdAtMs);
   }
 
   /** A request or revision is new here, whoever proposed it: keep it, and think about a vote. */
-  async proposed({ proposal, from }: Event<"proposed">): Promise<void> {
+  async proposed({ proposal }: Event<"proposed">): Promise<void> {
     const { request, revision } = proposalCodec.decode(proposal);
     // The client's idempotency key is the origin's business: another node's clients may have chosen the same.
     await this.#save(request, revision, request.origin === this.#context.self ? request.idempotencyKey : null);
     if (request.kind !== "payment" || revision === null) return;
-    if (from !== request.origin && from !== this.#context.self && revision.number > 1) return;
     const id = requestHex(requestId(request));
     const view = this.#view(revision);
     if (view === null) return;
@@ -214,9 +215,16 @@ export class Payments {
     this.consider(requestId(request), revision.number);
   }
 
-  /** Vote on a revision as soon as the chain can be asked about it. */
+  /** Vote on a revision as soon as custody may speak and the chain can be asked about it. */
   consider(id: Uint8Array, number: number): void {
+    this.#unvoted.set(revisionKey(id, number), { id, number });
     this.#context.slowLane.post(() => this.#vote(id, number));
+  }
+
+  /** Look again at whatever still waits for this node's vote. */
+  async reconsider(): Promise<void> {
+    if (this.#unvoted.size === 0 || !(await this.#context.custody.status()).ready) return;
+    for (const { id, number } of this.#unvoted.values()) this.#context.slowLane.post(() => this.#vote(id, number));
   }
 
   #view(revision: Revision): PaymentView | null {
@@ -238,12 +246,12 @@ export class Payments {
 
   /** Vote on a revision by this node's own view of the chain; wait a little where that view may be behind. */
   async #vote(id: Uint8Array, number: number): Promise<void> {
+    const key = revisionKey(id, number);
     const stored = await this.#context.store.requests.revision(requestHex(id), number);
     const wallet = this.#wallets();
-    if (stored === undefined || wallet === null) return;
+    if (stored === undefined || wallet === null || !this.#unvoted.has(key)) return;
     const view = this.#view(revisionCodec.decode(stored.body));
     if (view === null) return;
-    const key = `${toHex(id)}/${number}`;
     if (!this.#since.has(key)) this.#since.set(key, this.#now());
     const [coins, tip, changeIndex] = await Promise.all([
       wallet.knownCoins(view),
@@ -251,17 +259,21 @@ export class Payments {
       wallet.changeWindow(),
     ]);
     const circumstances = { round: 1, coins, tipHeight: tip.height, changeIndex, replaces: [] };
-    await this.#context.submit(await this.#context.custody.vote(this.#now(), id, number, true, circumstances));
+    const events = await this.#context.custody.vote(this.#now(), id, number, true, circumstances);
+    if (events.some(({ kind }) => kind === "send")) this.#unvoted.delete(key);
+    await this.#context.submit(events);
   }
 
   /** Custody did not vote yes. Ask again while the reason may pass; otherwise say no, so that the proposer knows. */
   async objected({ request, revision, objections }: Event<"objected">): Promise<void> {
     const { timings, clock, slowLane } = this.#context;
-    const waitedMs = this.#now() - (this.#since.get(`${toHex(request)}/${revision}`) ?? this.#now());
+    const key = revisionKey(request, revision);
+    const waitedMs = this.#now() - (this.#since.get(key) ?? this.#now());
     if (objections.every(({ code }) => PASSING.has(code)) && waitedMs < timings.votePatienceMs) {
       clock.schedule(timings.voteRetryMs, () => slowLane.post(() => this.#vote(request, revision)));
       return;
     }
+    this.#unvoted.delete(key);
     if (objections.some(({ code }) => OWN_PROMISES.has(code))) return;
     const reason = objections.map(({ message }) => message).join("; ");
     await this.#records.apply(requestHex(request), null, { reason });
@@ -336,6 +348,8 @@ const OWN_PROMISES: ReadonlySet<string> = new Set([
   "already-signed",
   "not-newer",
 ]);
+
+const revisionKey = (request: Uint8Array, number: number): string => `${toHex(request)}/${number}`;
 
 const storedRevision = (request: RequestId, revision: Revision) => ({
   request,

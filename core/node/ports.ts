@@ -53,5 +53,6 @@ export interface Clock {
 
 /** The clock of the cluster: a height that every node reads alike to within a few steps. */
 export interface Ledger {
+  /** A whole number from 0. Never less than before while the node runs, whatever happens to what it is read from. */
   height(): number;
 }

@@ -4,6 +4,7 @@ import { advance, NEW_TRANSACTION, type TransactionEvent, type TransactionStatus
 import type { PaymentRequestBody } from "@conclave/custody";
 import type { Context } from "./context.ts";
 import type { RequestId } from "./store/ids.ts";
+import type { StoreTables } from "./store/port.ts";
 import type { StoredTransaction } from "./store/transactions.ts";
 
 export const requestHex = (id: Uint8Array): RequestId => toHex(id) as RequestId;
@@ -20,10 +21,15 @@ export class PaymentRecords {
     this.#context = context;
   }
 
-  async open(id: RequestId, { payment }: PaymentRequestBody, createdAtMs: number): Promise<void> {
-    if ((await this.#context.store.transactions.get(id)) !== undefined) return;
-    this.#statuses.set(id, NEW_TRANSACTION);
-    await this.#context.store.transactions.upsert({
+  /** The row of a payment that was just taken in, in the same write as its request: neither is ever there alone. */
+  async open(
+    id: RequestId,
+    { payment }: PaymentRequestBody,
+    createdAtMs: number,
+    { transactions }: StoreTables,
+  ): Promise<void> {
+    if ((await transactions.get(id)) !== undefined) return;
+    await transactions.upsert({
       txid: id,
       state: NEW_TRANSACTION.state,
       unsignedTx: null,

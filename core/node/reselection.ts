@@ -5,6 +5,7 @@
 import { toHex, transcript } from "@conclave/bytes";
 import { InsufficientFunds, outpointKey, type PaymentView } from "@conclave/bitcoin";
 import { proposalCodec, requestCodec, revisionCodec, type PaymentRequestBody, type Revision } from "@conclave/custody";
+import { ChainUnreachable } from "./chain-port.ts";
 import type { Context } from "./context.ts";
 import { requestHex } from "./records.ts";
 import type { WalletView } from "./wallet.ts";
@@ -49,13 +50,15 @@ export class Reselection {
     if (stored === undefined || view === null) return;
     const request = requestCodec.decode(stored.body);
     if (request.kind !== "payment") return;
-    const contested = await this.#contested(id, view);
-    if (rejected >= MAX_REVISIONS || (contested.size === 0 && waits === 0)) return giveUp(id, reason);
     try {
+      const contested = await this.#contested(id, view);
+      if (rejected >= MAX_REVISIONS || (contested.size === 0 && waits === 0)) return await giveUp(id, reason);
       // First without the contested coins; after a wait with whatever is free by then.
       const next = await revise(request, id, rejected + 1, waits === 0 ? contested : new Set());
       await propose(proposalCodec.encode({ request, revision: next }), next);
     } catch (error) {
+      // The chain's silence says nothing about the coins: the same again, as often as it takes.
+      if (error instanceof ChainUnreachable) return this.#wait(id, rejected, reason, waits);
       if (!(error instanceof InsufficientFunds)) throw error;
       if (waits >= MAX_WAITS)
         return giveUp(id, `another payment took the coins that this one had chosen. ${error.message}`);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { auditHash, type AuditRow } from "../store-port.ts";
+import { auditHash, type AuditRow } from "../store/audit.ts";
 import { memoryStore } from "./memory-store.ts";
 import { storeContract } from "./store-contract.ts";
 

@@ -1,0 +1,281 @@
+/**
+ * A node's machine: disks that stay, and a process that can end at any moment. What a dead process waited for never comes,
+ * so nothing of it goes on; what it had written is there when the next one starts.
+ */
+import type { NodeId } from "@conclave/consensus";
+import { seededRng } from "@conclave/crypto/testing";
+import { Custody, inlineCustody, type CustodyEvent, type CustodyPort, type Journal } from "@conclave/custody";
+import { memoryJournal, memoryVault, type JournalDisk, type VaultDisk } from "@conclave/custody/testing";
+import type { Notice } from "../context.ts";
+import { ConclaveNode } from "../node.ts";
+import type { Clock, Ledger, Transport } from "../ports.ts";
+import type { Store } from "../store/port.ts";
+import type { Timings } from "../timings.ts";
+import type { VirtualClock } from "./clock.ts";
+import { disksOf, type Belongings, type Committee } from "./committee.ts";
+import { engine, scheme } from "./engine.ts";
+import { SimulatedChain, type ServerFaults } from "./chain.ts";
+import { memoryStore, type MemoryStore } from "./memory-store.ts";
+import type { SimulatedNetwork } from "./network.ts";
+
+/** How a process ends at one of its own writes. */
+export type WriteFault =
+  /** Killed before, or just after, the record is on disk. */
+  | "killed before append"
+  | "killed after append"
+  /** The write fails; whether its bytes are there afterwards is not known. */
+  | "append failed, nothing stored"
+  | "append failed, yet stored";
+
+export interface MachineObserver {
+  /** What a custody answered, as it leaves for the host. */
+  readonly said: (node: NodeId, events: readonly CustodyEvent[]) => void;
+  /** An envelope was handed to a custody. */
+  readonly heard: (node: NodeId, wire: Uint8Array) => void;
+  readonly noticed: (node: NodeId, notice: Notice) => void;
+  readonly died: (node: NodeId, reason: string) => void;
+}
+
+export interface MachineParts {
+  readonly committee: Committee;
+  readonly self: NodeId;
+  readonly seed: string;
+  readonly clock: VirtualClock;
+  readonly network: SimulatedNetwork;
+  readonly chain: SimulatedChain;
+  readonly genesisMs: number;
+  readonly timings: Timings;
+  readonly requiredConfirmations: number;
+  readonly observer: MachineObserver;
+  /** Stands between the node and its custody, and between the node and the network: where a liar lies. */
+  readonly custodyProxy?: (port: CustodyPort) => CustodyPort;
+  readonly transportProxy?: (transport: Transport) => Transport;
+}
+
+/** One process. Its parts ask it before they go on. */
+interface Life {
+  alive: boolean;
+}
+
+export class Machine {
+  readonly self: NodeId;
+  readonly server: ServerFaults = { unreachable: false, blocksBehind: 0, forgetful: false };
+  skewMs = 0;
+  readonly #parts: MachineParts;
+  readonly #vault: VaultDisk;
+  readonly #journal: JournalDisk;
+  #store: MemoryStore = memoryStore();
+  #life: Life = { alive: false };
+  #boots = 0;
+  #node: ConclaveNode | null = null;
+  #custody: Custody | null = null;
+  #endpoint: { drop(): void } | null = null;
+  #writeFault: { at: number; readonly kind: WriteFault; readonly done: () => void } | null = null;
+  #storeFault: { at: number; readonly done: () => void } | null = null;
+
+  constructor(parts: MachineParts, belongings: Belongings) {
+    this.#parts = parts;
+    this.self = parts.self;
+    const { vault, journal } = disksOf(belongings);
+    this.#vault = vault;
+    this.#journal = journal;
+  }
+
+  /** The running node; null while the machine is down. */
+  get node(): ConclaveNode | null {
+    return this.#node;
+  }
+
+  /** What the running custody knows; null while the machine is down. */
+  get custody(): Custody | null {
+    return this.#life.alive ? this.#custody : null;
+  }
+
+  /** Promises on this machine's disk. */
+  get promises(): readonly Uint8Array[] {
+    return this.#journal.records;
+  }
+
+  get store(): Store {
+    return this.#store;
+  }
+
+  boot(): void {
+    if (this.#life.alive) return;
+    const life: Life = { alive: true };
+    this.#life = life;
+    this.#boots += 1;
+    const { committee, seed, self, network, chain, observer, genesisMs } = this.#parts;
+    const { settings } = committee;
+    const custody = new Custody({
+      engine,
+      vault: memoryVault(this.#vault),
+      journal: this.#mortalJournal(memoryJournal(this.#journal)),
+      rng: seededRng(`${seed}/${self}/${this.#boots}`),
+      schemes: [scheme],
+      settings,
+    });
+    this.#custody = custody;
+    const endpoint = network.join(self);
+    this.#endpoint = endpoint;
+    const clock = this.#mortalClock(life);
+    const { roster, threshold, quorum, policy, burialDepth } = settings;
+    const node = new ConclaveNode({
+      self,
+      roster,
+      network: settings.network,
+      threshold,
+      quorum,
+      policy,
+      burialDepth,
+      requiredConfirmations: this.#parts.requiredConfirmations,
+      custody: this.#observedCustody(custody, life),
+      transport: this.#parts.transportProxy?.(endpoint) ?? endpoint,
+      store: this.#mortalStore(life),
+      chain: mortal(chain.server(this.server), life),
+      // Its rules are tested where it is; here every signature is checked by the simulation itself.
+      secondOpinion: () => [],
+      clock,
+      ledger: slots(clock, genesisMs),
+      timings: this.#parts.timings,
+      notify: (notice) => {
+        if (life.alive) observer.noticed(self, notice);
+      },
+    });
+    this.#node = node;
+    node.start().catch((error: unknown) => {
+      if (life.alive) observer.noticed(self, { kind: "problem", message: `start: ${String(error)}` });
+    });
+  }
+
+  /** The process is gone between two instructions. */
+  crash(reason: string): void {
+    if (!this.#life.alive) return;
+    this.#life.alive = false;
+    this.#node = null;
+    this.#endpoint?.drop();
+    this.#parts.observer.died(this.self, reason);
+  }
+
+  /** The next-but-`skip` append to the journal goes wrong like this. */
+  failAppend(skip: number, kind: WriteFault, done: () => void): void {
+    this.#writeFault = { at: skip, kind, done };
+  }
+
+  /** The process dies just after the next-but-`skip` call to its store. */
+  dieAtStore(skip: number, done: () => void): void {
+    this.#storeFault = { at: skip, done };
+  }
+
+  /** No write goes wrong any more. */
+  mend(): void {
+    this.#writeFault = null;
+    this.#storeFault = null;
+  }
+
+  /** History is lost; promises and shares are not. */
+  loseStore(): void {
+    this.#store = memoryStore();
+  }
+
+  /** Promises after the first `kept` are lost, which no sound disk does. */
+  forgetPromises(kept: number): void {
+    this.#journal.records = this.#journal.records.slice(0, kept);
+  }
+
+  #mortalJournal(journal: ReturnType<typeof memoryJournal>): Journal {
+    return {
+      read: () => journal.read(),
+      close: () => journal.close(),
+      append: (records) => {
+        const fault = this.#writeFault;
+        if (fault === null || fault.at-- > 0) return journal.append(records);
+        this.#writeFault = null;
+        fault.done();
+        if (fault.kind === "killed after append") journal.append(records);
+        if (fault.kind.startsWith("killed")) {
+          this.crash(fault.kind);
+          throw new Error("the process was killed");
+        }
+        journal.failNext(new Error("simulated"), { stored: fault.kind === "append failed, yet stored" });
+        return journal.append(records);
+      },
+    };
+  }
+
+  #observedCustody(custody: Custody, life: Life): CustodyPort {
+    const port = inlineCustody(custody);
+    const { observer, custodyProxy } = this.#parts;
+    const spoken = mortal(custodyProxy?.(port) ?? port, life, (answer) => {
+      if (Array.isArray(answer)) observer.said(this.self, answer.filter(isEvent));
+    });
+    const receive: CustodyPort["receive"] = (nowMs, wire) => {
+      if (life.alive) observer.heard(this.self, wire);
+      return spoken.receive(nowMs, wire);
+    };
+    return { ...spoken, receive };
+  }
+
+  #mortalClock(life: Life): Clock {
+    const { clock } = this.#parts;
+    return {
+      nowMs: () => clock.nowMs() + this.skewMs,
+      schedule: (delayMs, fire) =>
+        clock.schedule(delayMs, () => {
+          if (life.alive) fire();
+        }),
+    };
+  }
+
+  #mortalStore(life: Life): Store {
+    const store = this.#store;
+    const after = (): void => {
+      const fault = this.#storeFault;
+      if (fault === null || fault.at-- > 0) return;
+      this.#storeFault = null;
+      fault.done();
+      this.crash("killed after a write to the store");
+    };
+    const tables = Object.fromEntries(
+      Object.entries(store)
+        .filter(([, table]) => typeof table === "object")
+        .map(([name, table]) => [name, mortal(table as object, life, after)]),
+    );
+    const whole = { transaction: store.transaction.bind(store), close: () => Promise.resolve() };
+    return { ...tables, ...mortal(whole, life, after) } as unknown as Store;
+  }
+}
+
+const isEvent = (value: unknown): value is CustodyEvent => typeof value === "object" && value !== null && "kind" in value;
+
+/** The cluster's height: seconds since it began. */
+const slots = (clock: Clock, genesisMs: number): Ledger => {
+  let highest = 0;
+  return { height: () => (highest = Math.max(highest, Math.floor((clock.nowMs() - genesisMs) / 1_000))) };
+};
+
+const NEVER: Promise<never> = new Promise(() => {});
+
+/** The same port for one process: calls of a dead one do nothing, and what it waited for never comes. */
+function mortal<Port extends object>(port: Port, life: Life, answered: (answer: unknown) => void = () => {}): Port {
+  const methods = Object.entries(port).filter(([, value]) => typeof value === "function");
+  const guarded = methods.map(([name, value]) => {
+    const method = value as (...args: readonly unknown[]) => unknown;
+    const call = (...args: readonly unknown[]): unknown => {
+      if (!life.alive) return NEVER;
+      const answer = method.apply(port, [...args]);
+      return answer instanceof Promise ? answer.then(given, failed) : answer;
+    };
+    const given = (value: unknown): unknown => {
+      if (!life.alive) return NEVER;
+      answered(value);
+      return life.alive ? value : NEVER;
+    };
+    const failed = (error: unknown): unknown => {
+      if (!life.alive) return NEVER;
+      throw error;
+    };
+    return [name, call] as const;
+  });
+  return Object.fromEntries(guarded) as Port;
+}

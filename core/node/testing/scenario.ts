@@ -1,0 +1,161 @@
+/** What happens to a cluster in one life: drawn from a seed, before anything begins. */
+import { seededDice, type Dice } from "@conclave/protocol/testing";
+import type { Size } from "./committee.ts";
+import { LIES, type Lie } from "./liar.ts";
+import type { WriteFault } from "./machine.ts";
+import type { Weather } from "./network.ts";
+
+/** A wish to pay, as a client brings it to one node. */
+export interface Wish {
+  readonly atMs: number;
+  /** Position of the node in the committee. */
+  readonly node: number;
+  readonly amount: bigint;
+  /** Wishes with one name share an idempotency key. */
+  readonly name: string;
+  readonly kind: "ordinary" | "bad address" | "too much" | "said twice";
+}
+
+export type Trouble =
+  | { readonly kind: "crash"; readonly node: number; readonly downMs: number }
+  | { readonly kind: "write"; readonly node: number; readonly skip: number; readonly fault: WriteFault; readonly downMs: number }
+  | { readonly kind: "store write"; readonly node: number; readonly skip: number; readonly downMs: number }
+  | { readonly kind: "partition"; readonly groups: readonly (readonly number[])[] }
+  | { readonly kind: "reunite" }
+  | { readonly kind: "one-way"; readonly from: number; readonly to: number }
+  | { readonly kind: "chain away"; readonly node: number; readonly forMs: number }
+  | { readonly kind: "chain behind"; readonly node: number; readonly forMs: number }
+  | { readonly kind: "chain forgets"; readonly node: number; readonly forMs: number }
+  | { readonly kind: "reorganisation"; readonly depth: number }
+  | { readonly kind: "skew"; readonly node: number; readonly byMs: number };
+
+export interface Scenario {
+  readonly seed: string;
+  readonly size: Size;
+  /** Values of the wallet's coins, in satoshis. */
+  readonly coins: readonly bigint[];
+  readonly weather: Weather;
+  readonly wishes: readonly Wish[];
+  readonly troubles: readonly (Trouble & { readonly atMs: number })[];
+  /** The last moment at which something goes wrong by itself. */
+  readonly healMs: number;
+  readonly liar: { readonly node: number; readonly lies: readonly Lie[] } | null;
+  /** Whether the cluster has to make its key first. */
+  readonly keygen: boolean;
+}
+
+const SIZES: readonly (Size & { readonly weight: number })[] = [
+  { n: 5, t: 4, q: 4, weight: 6 },
+  { n: 4, t: 3, q: 3, weight: 2 },
+  { n: 3, t: 2, q: 2, weight: 1 },
+];
+
+const HEAL_MS = 30_000;
+const WRITE_FAULTS: readonly WriteFault[] = [
+  "killed before append",
+  "killed after append",
+  "append failed, nothing stored",
+  "append failed, yet stored",
+];
+
+/** One life. `keygen`: with a key generation under the same faults, which takes most of its time. */
+export function drawScenario(seed: string, options: { readonly keygen?: boolean } = {}): Scenario {
+  const dice = seededDice(`scenario/${seed}`);
+  const keygen = options.keygen ?? false;
+  const { n, t, q } = keygen ? SIZES.at(-1)! : chooseSize(dice);
+  const tolerated = Math.floor((n - 1) / 3);
+  const liar = !keygen && tolerated > 0 && dice.chance(0.5) ? drawLiar(dice, n) : null;
+  return {
+    seed,
+    size: { n, t, q },
+    coins: Array.from({ length: 1 + dice.below(4) }, () => 100_000n + BigInt(dice.below(200_000))),
+    weather: drawWeather(dice),
+    wishes: drawWishes(dice, n, keygen ? 20_000 : 0),
+    troubles: drawTroubles(dice, n),
+    healMs: HEAL_MS,
+    liar,
+    keygen,
+  };
+}
+
+function chooseSize(dice: Dice): Size {
+  let left = dice.below(SIZES.reduce((sum, { weight }) => sum + weight, 0));
+  return SIZES.find(({ weight }) => (left -= weight) < 0)!;
+}
+
+/** In a committee of four, a node that starts needs a word from every peer: one that says nothing stops it, visibly. */
+const isTolerated = (lie: Lie, n: number): boolean => lie !== "withholds messages" || n > 4;
+
+function drawLiar(dice: Dice, n: number): Scenario["liar"] {
+  const possible = LIES.filter((lie) => isTolerated(lie, n));
+  const lies = possible.filter(() => dice.chance(0.25));
+  return { node: dice.below(n), lies: lies.length > 0 ? lies : [possible[dice.below(possible.length)]!] };
+}
+
+const drawWeather = (dice: Dice): Weather => ({
+  lostPercent: dice.chance(0.5) ? dice.below(31) : 0,
+  repeatedPercent: dice.chance(0.5) ? dice.below(51) : 0,
+  latePercent: dice.chance(0.5) ? dice.below(31) : 0,
+  longestDelayMs: 5_000,
+  overtaking: dice.chance(0.5),
+});
+
+function drawWishes(dice: Dice, n: number, fromMs: number): readonly Wish[] {
+  const count = 2 + dice.below(3);
+  const race = dice.chance(0.4);
+  const together = fromMs + 500 + dice.below(8_000);
+  return Array.from({ length: count }, (_, i): Wish => {
+    const kind = dice.chance(0.75) ? "ordinary" : (["bad address", "too much", "said twice"] as const)[dice.below(3)]!;
+    const atMs = race && i < 2 ? together : fromMs + 500 + dice.below(15_000);
+    return { atMs, node: dice.below(n), amount: 5_000n + BigInt(dice.below(90_000)), name: `wish ${i}`, kind };
+  });
+}
+
+type Draw = (dice: Dice, n: number) => Trouble;
+
+/** Every kind of trouble; each life has some of them. */
+const DRAWS: readonly Draw[] = [
+  (dice, n) => ({ kind: "crash", node: dice.below(n), downMs: 100 + dice.below(15_000) }),
+  (dice, n) => ({ kind: "crash", node: dice.below(n), downMs: 1 }),
+  (dice, n) => ({
+    kind: "write",
+    node: dice.below(n),
+    skip: dice.below(12),
+    fault: WRITE_FAULTS[dice.below(WRITE_FAULTS.length)]!,
+    downMs: 100 + dice.below(8_000),
+  }),
+  (dice, n) => ({ kind: "write", node: dice.below(n), skip: dice.below(8), fault: "killed after append", downMs: dice.below(3_000) }),
+  (dice, n) => ({ kind: "store write", node: dice.below(n), skip: dice.below(60), downMs: dice.below(8_000) }),
+  (dice, n) => ({ kind: "partition", groups: drawGroups(dice, n) }),
+  (dice, n) => {
+    const from = dice.below(n);
+    return { kind: "one-way", from, to: (from + 1 + dice.below(n - 1)) % n };
+  },
+  (dice, n) => ({ kind: "chain away", node: dice.below(n), forMs: 1_000 + dice.below(20_000) }),
+  (dice, n) => ({ kind: "chain behind", node: dice.below(n), forMs: 1_000 + dice.below(20_000) }),
+  (dice, n) => ({ kind: "chain forgets", node: dice.below(n), forMs: 1_000 + dice.below(20_000) }),
+  (dice) => ({ kind: "reorganisation", depth: 1 + dice.below(2) }),
+  (dice, n) => ({ kind: "skew", node: dice.below(n), byMs: dice.below(4_000) - 2_000 }),
+];
+
+function drawTroubles(dice: Dice, n: number): Scenario["troubles"] {
+  const chosen = DRAWS.filter(() => dice.chance(0.4));
+  return chosen.flatMap((draw) => {
+    const times = 1 + dice.below(2);
+    return Array.from({ length: times }, () => drawOne(draw, dice, n)).flat();
+  });
+}
+
+function drawOne(draw: Draw, dice: Dice, n: number): Scenario["troubles"] {
+  const atMs = dice.below(HEAL_MS - 8_000);
+  const trouble = draw(dice, n);
+  const over = { kind: "reunite" as const, atMs: atMs + 1_000 + dice.below(8_000) };
+  return trouble.kind === "partition" ? [{ ...trouble, atMs }, over] : [{ ...trouble, atMs }];
+}
+
+/** 4|1, 3|2 and the like: everybody is on one of two sides. */
+function drawGroups(dice: Dice, n: number): readonly (readonly number[])[] {
+  const away = new Set(Array.from({ length: 1 + dice.below(2) }, () => dice.below(n)));
+  const all = Array.from({ length: n }, (_, i) => i);
+  return [all.filter((i) => !away.has(i)), [...away]];
+}

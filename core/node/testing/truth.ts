@@ -1,0 +1,275 @@
+/**
+ * All that was said and done in a simulated cluster, as nobody inside it can see, and what must be true of it at any time:
+ * the rules by which no payment is made twice and nobody honest is banned. A check looks at the newest fact and at
+ * everything before it; it decides nothing and changes nothing.
+ */
+import { equalBytes, toHex } from "@conclave/bytes";
+import {
+  inputDigests,
+  networks,
+  outpointKey,
+  parseTransaction,
+  readPayment,
+  verifySchnorr,
+  type PaymentView,
+  type Wallet,
+} from "@conclave/bitcoin";
+import { contradicts, rosterHash, signedVoteCodec, verifyVote, type NodeId, type SignedVote } from "@conclave/consensus";
+import { seededRng } from "@conclave/crypto/testing";
+import { createIdentity, Custody, proposalCodec, revisionDigest, viewKey, type Request } from "@conclave/custody";
+import { ackCodec, EnvelopeReader, isSpent, memoryJournal, memoryVault, replay, setupCodec, type Envelope } from "@conclave/custody/testing";
+import type { Committee } from "./committee.ts";
+import { engine, scheme } from "./engine.ts";
+
+export type Fact =
+  /** An envelope left a custody; `promises` is what was on that node's disk then. */
+  | { readonly kind: "said"; readonly node: NodeId; readonly envelope: Envelope; readonly promises: readonly Uint8Array[] }
+  /** A node holds a complete transaction. */
+  | { readonly kind: "signed"; readonly node: NodeId; readonly request: string; readonly txid: string; readonly rawTx: Uint8Array }
+  /** A node banned another. */
+  | { readonly kind: "banned"; readonly by: NodeId; readonly node: NodeId; readonly evidence: Uint8Array }
+  /** The chain took a transaction in, or took it back. */
+  | { readonly kind: "chain"; readonly standing: readonly string[] };
+
+/** A revision that somebody proposed. */
+export interface Proposed {
+  readonly request: string;
+  readonly number: number;
+  readonly digest: string;
+  readonly view: PaymentView;
+}
+
+type Check = (truth: Truth, fact: Fact) => string | null;
+
+export class Truth {
+  readonly committee: Committee;
+  readonly honest: ReadonlySet<NodeId>;
+  readonly #reader: EnvelopeReader;
+  readonly #checks: Readonly<Record<string, Check>>;
+  readonly #learned = new Set<string>();
+  readonly requests = new Map<string, Request>();
+  /** By transaction id. */
+  readonly proposed = new Map<string, Proposed>();
+  /** Votes of honest and other nodes whose signatures are genuine, by request. */
+  readonly votes = new Map<string, SignedVote[]>();
+  /** Transactions that some honest node holds completely signed, with the request they pay. */
+  readonly signed = new Map<string, string>();
+  /** Content of every slot that an honest node filled, and where each one-use value was used. */
+  readonly slots = new Map<string, Uint8Array>();
+  readonly once = new Map<string, string>();
+  /** Evidence, in hexadecimal, that an outsider found proven, with whom it convicts. */
+  readonly proven = new Map<string, NodeId>();
+
+  constructor(committee: Committee, honest: ReadonlySet<NodeId>, checks: Readonly<Record<string, Check>> = CHECKS) {
+    this.committee = committee;
+    this.honest = honest;
+    this.#checks = checks;
+    this.#reader = new EnvelopeReader(engine, committee.settings.roster, rosterHash(committee.settings.roster));
+  }
+
+  open(wire: Uint8Array): Envelope {
+    return this.#reader.open(wire);
+  }
+
+  /** Null for what is no envelope of this roster. */
+  openIfGenuine(wire: Uint8Array): Envelope | null {
+    try {
+      return this.open(wire);
+    } catch (error) {
+      if (!(error instanceof Error) || error.name !== "EnvelopeRefused") throw error;
+      return null;
+    }
+  }
+
+  /** A proposal became known to somebody. */
+  propose(proposal: Uint8Array, wallet: Wallet): void {
+    const bytes = toHex(proposal);
+    if (this.#learned.has(bytes)) return;
+    this.#learned.add(bytes);
+    const { request, revision } = proposalCodec.decode(proposal);
+    if (revision === null) return;
+    const id = toHex(revision.request);
+    this.requests.set(id, request);
+    const digest = toHex(revisionDigest(revision));
+    const view = readPayment(revision.psbt, wallet);
+    this.proposed.set(view.txid, { request: id, number: revision.number, digest, view });
+  }
+
+  /** Every rule that a new fact breaks, in words; then it belongs to what is known. */
+  add(fact: Fact): readonly string[] {
+    const broken = Object.entries(this.#checks).flatMap(([rule, check]) => {
+      const found = check(this, fact);
+      return found === null ? [] : [`${rule}: ${found}`];
+    });
+    this.#remember(fact);
+    return broken;
+  }
+
+  #remember(fact: Fact): void {
+    if (fact.kind === "signed") this.signed.set(fact.txid, fact.request);
+    if (fact.kind !== "said") return;
+    const { header, body } = fact.envelope;
+    if (header.kind === "vote") this.#count(signedVoteCodec.decode(body));
+    if (header.kind === "setup") for (const vote of setupCodec.decode(body).votes) this.#count(signedVoteCodec.decode(vote));
+    if (!this.honest.has(fact.node)) return;
+    const slot = slotOf(fact.envelope);
+    if (slot !== null) this.slots.set(slot, body);
+    for (const [value, use] of oneUseValues(fact.envelope)) this.once.set(value, use);
+    if (header.kind === "evidence") this.#judge(fact.envelope);
+  }
+
+  #count(signed: SignedVote): void {
+    const request = toHex(signed.vote.request);
+    const known = this.votes.get(request) ?? [];
+    if (known.some(({ signature }) => equalBytes(signature, signed.signature))) return;
+    if (verifyVote(engine, this.committee.settings.roster, signed)) this.votes.set(request, [...known, signed]);
+  }
+
+  /** Show evidence to a custody that took no part. */
+  #judge({ wire, body }: Envelope): void {
+    const vault = memoryVault();
+    createIdentity(engine, vault, seededRng("an outsider"));
+    const { settings } = this.committee;
+    const parts = { engine, vault, journal: memoryJournal(), rng: seededRng("judge"), schemes: [scheme], settings };
+    for (const event of new Custody(parts).receive(0, wire))
+      if (event.kind === "violation") this.proven.set(toHex(body), event.node);
+  }
+}
+
+export const walletOf = ({ key: { record }, settings }: Committee): Wallet => {
+  const { publicKey, chainCode } = viewKey(record);
+  return { network: networks[settings.network], scriptType: "p2tr", publicKey, chainCode };
+};
+
+const short = (id: string): string => id.slice(0, 8);
+
+/** What an honest node fills with one content, whatever happens to it. */
+function slotOf({ header }: Envelope): string | null {
+  const { kind, sender, request, attempt, round, ssid, receiver } = header;
+  if (kind === "setup" || kind === "ack" || kind === "begin")
+    return `${kind} ${sender} ${toHex(request!)} ${attempt} ${round}`;
+  return ssid === null ? null : `${kind} ${sender} ${toHex(ssid)} ${round} ${receiver}`;
+}
+
+/** Values that are used once in the life of a cluster, each with the only place where it may appear. */
+function oneUseValues({ header, body }: Envelope): readonly (readonly [value: string, use: string])[] {
+  if (header.kind === "ack") {
+    const { nonce, ephemeral } = ackCodec.decode(body);
+    const use = `the ack of ${short(header.sender)} to ${short(toHex(header.request!))} attempt ${header.attempt} ${header.round}`;
+    return [nonce, ephemeral].map((value) => [toHex(value), use] as const);
+  }
+  if (header.kind === "step/broadcast" && header.round === "frost/sign/1")
+    return [[toHex(body), `nonce commitments of ${short(header.sender)} in session ${toHex(header.ssid!)}`]];
+  return [];
+}
+
+/** The rules. */
+export const CHECKS: Readonly<Record<string, Check>> = {
+  "one payment per request": (truth, fact) => {
+    if (fact.kind !== "signed" || !truth.honest.has(fact.node)) return null;
+    const rivals = [...truth.signed].filter(([txid, request]) => request === fact.request && txid !== fact.txid);
+    const coins = coinsOf(truth, fact.txid);
+    const apart = rivals.find(([txid]) => !coinsOf(truth, txid).some((coin) => coins.includes(coin)));
+    return apart === undefined ? null : `request ${short(fact.request)} is signed as ${fact.txid} and as ${apart[0]}`;
+  },
+
+  "one request per coin": (truth, fact) => {
+    if (fact.kind !== "signed" || !truth.honest.has(fact.node)) return null;
+    const coins = coinsOf(truth, fact.txid);
+    for (const [txid, request] of truth.signed) {
+      const shared = request === fact.request ? undefined : coinsOf(truth, txid).find((coin) => coins.includes(coin));
+      if (shared !== undefined) return `${shared} is spent by request ${short(fact.request)} and by ${short(request)}`;
+    }
+    return null;
+  },
+
+  "only what was approved is signed": (truth, fact) => {
+    if (fact.kind !== "signed" || !truth.honest.has(fact.node)) return null;
+    const proposed = truth.proposed.get(fact.txid);
+    if (proposed === undefined || proposed.request !== fact.request) return `nobody proposed ${fact.txid}`;
+    const yes = (truth.votes.get(fact.request) ?? []).filter(
+      ({ vote }) => vote.value && vote.revision === proposed.number && toHex(vote.digest) === proposed.digest,
+    );
+    const most = Math.max(0, ...yes.map(({ vote }) => votersOf(yes, vote.round)));
+    const { quorum } = truth.committee.settings;
+    return most >= quorum ? null : `${fact.txid} is signed with ${most} genuine yes votes of ${quorum}`;
+  },
+
+  "signatures are valid": (truth, fact) => {
+    if (fact.kind !== "signed" || truth.signed.has(fact.txid)) return null;
+    const view = truth.proposed.get(fact.txid)?.view;
+    if (view === undefined) return null;
+    const { inputs } = parseTransaction(fact.rawTx);
+    const wrong = inputDigests(view).findIndex(
+      ({ outputKey, digest }, i) => !verifySchnorr(outputKey, digest, inputs[i]?.witness[0] ?? new Uint8Array(64)),
+    );
+    return wrong < 0 ? null : `the signature of input ${wrong} of ${fact.txid} does not verify`;
+  },
+
+  "a request is paid once": (truth, fact) => {
+    if (fact.kind !== "chain") return null;
+    const paid = fact.standing.flatMap((txid) => truth.proposed.get(txid)?.request ?? []);
+    const twice = paid.find((request, i) => paid.indexOf(request) !== i);
+    return twice === undefined ? null : `request ${short(twice)} is paid twice`;
+  },
+
+  "only our transactions spend our coins": (truth, fact) => {
+    if (fact.kind !== "chain") return null;
+    const stranger = fact.standing.find((txid) => !truth.proposed.has(txid));
+    return stranger === undefined ? null : `${stranger} spends and nobody proposed it`;
+  },
+
+  "a vote is never contradicted": (truth, fact) => {
+    if (fact.kind !== "said" || !truth.honest.has(fact.node) || fact.envelope.header.kind !== "vote") return null;
+    const { vote } = signedVoteCodec.decode(fact.envelope.body);
+    const earlier = truth.votes.get(toHex(vote.request)) ?? [];
+    const other = earlier.find((known) => contradicts(known.vote, vote));
+    return other === undefined ? null : `${short(vote.voter)} voted twice on revision ${vote.revision} in round ${vote.round}`;
+  },
+
+  "promises are on disk before they are told": (_, fact) => {
+    if (fact.kind !== "said") return null;
+    const { header, body } = fact.envelope;
+    const generation = generationOf(fact.envelope);
+    if (generation > fact.promises.length)
+      return `${header.kind} at position ${generation}, on disk are ${fact.promises.length}`;
+    if (header.kind !== "step/broadcast" || header.round !== "frost/sign/2") return null;
+    const state = replay(fact.promises.map((record, i) => ({ position: i + 1, record })));
+    return isSpent(state, "nonce", header.ssid!) ? null : `a partial signature of ${body.length} bytes before its spent mark`;
+  },
+
+  "one content per slot": (truth, fact) => {
+    if (fact.kind !== "said" || !truth.honest.has(fact.node)) return null;
+    const slot = slotOf(fact.envelope);
+    const known = slot === null ? undefined : truth.slots.get(slot);
+    return known === undefined || equalBytes(known, fact.envelope.body) ? null : `two contents of ${slot}`;
+  },
+
+  "nothing used once is used again": (truth, fact) => {
+    if (fact.kind !== "said" || !truth.honest.has(fact.node)) return null;
+    const again = oneUseValues(fact.envelope).find(([value, use]) => (truth.once.get(value) ?? use) !== use);
+    return again === undefined ? null : `${again[1]} repeats ${truth.once.get(again[0])}`;
+  },
+
+  "nobody honest is banned": (truth, fact) =>
+    fact.kind === "banned" && truth.honest.has(fact.by) && truth.honest.has(fact.node)
+      ? `${short(fact.by)} banned ${short(fact.node)}`
+      : null,
+
+  "every ban is proven": (truth, fact) => {
+    if (fact.kind !== "banned" || !truth.honest.has(fact.by)) return null;
+    const proven = truth.proven.get(toHex(fact.evidence));
+    return proven === fact.node ? null : `the evidence against ${short(fact.node)} convinces no outsider`;
+  },
+};
+
+const coinsOf = (truth: Truth, txid: string): readonly string[] =>
+  truth.proposed.get(txid)?.view.inputs.map(({ outpoint }) => outpointKey(outpoint)) ?? [];
+
+const votersOf = (votes: readonly SignedVote[], round: number): number =>
+  new Set(votes.filter(({ vote }) => vote.round === round).map(({ vote }) => vote.voter)).size;
+
+function generationOf({ header, body }: Envelope): number {
+  if (header.kind === "ack") return ackCodec.decode(body).generation;
+  return header.kind === "vote" ? signedVoteCodec.decode(body).vote.generation : 0;
+}
