@@ -127,7 +127,10 @@ export function validateRecord(group: Group, dirty: KeyRecord): Valid<KeyRecord>
   return dirty as Valid<KeyRecord>;
 }
 
-/** Every public share, not only t of them, must follow from the first t: interpolate each further point and compare. */
+/**
+ * Every public share, not only t of them, must follow from the first t: interpolate each further point and compare. And t − 1
+ * of them must not be enough, or the record would promise a higher threshold than its shares were dealt with.
+ */
 function sharesFit(group: Group, { parties, threshold, publicKey }: KeyRecord): boolean {
   const base = parties.slice(0, threshold);
   const interpolates = (points: readonly KeyParty[]): boolean => {
@@ -141,7 +144,12 @@ function sharesFit(group: Group, { parties, threshold, publicKey }: KeyRecord): 
       publicKey,
     );
   };
-  return interpolates(base) && parties.slice(threshold).every((party) => interpolates([...base.slice(1), party]));
+  const further = parties.slice(threshold);
+  return (
+    interpolates(base) &&
+    further.every((party) => interpolates([...base.slice(1), party])) &&
+    !interpolates(base.slice(1))
+  );
 }
 
 /** Throws `CodecError` unless the record is valid and the secret belongs to the party's public share. */

@@ -1,5 +1,5 @@
 /** Round 2: every dealer opens its commitment to all and hands each party f_i(j) under seal. */
-import { bytes, codec, equalBytes, fixedBytes, record, uint, type Codec } from "@conclave/bytes";
+import { bytes, codec, CodecError, equalBytes, fixedBytes, record, uint, type Codec } from "@conclave/bytes";
 import { evaluate, isShareOf, proveKnowledge, sumCommitments, type Group } from "@conclave/crypto";
 import { enter, Fault, partyMap, type PartyIndex, type Round, type Step } from "@conclave/protocol";
 import type { KeyShare } from "../record.ts";
@@ -36,8 +36,19 @@ const publicCodec = codec(
   record({ ssid: fixedBytes(32), threshold: uint({ min: 2 }), V: partyMap(fixedBytes(32)) }),
 ) as Codec<OpenPublic>;
 
-/** Any bytes of about the right size: what is wrong with a sealed share is a complaint, never an abort. */
-const sealedShare: Codec<Uint8Array> = codec(bytes({ max: 64 }));
+/** What is wrong with a sealed share is a complaint, never an abort: bytes that are no encoding become no bytes. */
+const shareBytes = codec(bytes({ max: 64 }));
+const sealedShare: Codec<Uint8Array> = {
+  ...shareBytes,
+  decode(sealed) {
+    try {
+      return shareBytes.decode(sealed);
+    } catch (error) {
+      if (!(error instanceof CodecError)) throw error;
+      return new Uint8Array(0);
+    }
+  },
+};
 
 export const openRound = (group: Group): Round<OpenTypes> => ({
   name: "keygen/2-open",
@@ -50,7 +61,8 @@ export const openRound = (group: Group): Round<OpenTypes> => ({
   senders: ({ committee }) => committee,
   receivers: ({ committee }) => committee,
   checkPublic({ ssid, threshold, V }, from, opening) {
-    if (!equalBytes(commitmentTo(group, ssid, from, opening), V.get(from)!)) {
+    const committed = V.get(from);
+    if (committed === undefined || !equalBytes(commitmentTo(group, ssid, from, opening), committed)) {
       throw new Fault("public", "opens something else than it committed to");
     }
     // Exactly t coefficients: one more or less would silently change the threshold and could destroy the key.

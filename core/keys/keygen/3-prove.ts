@@ -81,8 +81,10 @@ export const proveRound = (group: Group): Round<ProveTypes> => ({
   senders: ({ committee }) => committee,
   receivers: ({ committee }) => committee,
   checkPublic(known, from, { proofs, complaints }) {
-    if (proofs.length !== known.openings.get(from)!.F.length)
+    const opening = known.openings.get(from);
+    if (opening === undefined || proofs.length !== opening.F.length || proofs.length !== opening.A.length) {
       throw new Fault("public", "not one proof per coefficient");
+    }
     for (const [k, response] of proofs.entries()) {
       // Without this a dealer could choose its constant term as target minus the others' (rogue key).
       if (!verifyKnowledge(group, coefficientStatement(known, from, k), response)) {

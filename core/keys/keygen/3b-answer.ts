@@ -49,7 +49,7 @@ const publicCodec = (group: Group): Codec<AnswerPublic> =>
     record({
       ssid: fixedBytes(32),
       complaints: list(record({ dealer: partyIndex, accuser: partyIndex }), { max: MAX_PARTIES * MAX_PARTIES }),
-      F: partyMap(list(pointSchema(group), { max: MAX_PARTIES })),
+      F: partyMap(list(pointSchema(group), { min: 1, max: MAX_PARTIES })),
     }),
   );
 
@@ -72,7 +72,10 @@ export const answerRound = (group: Group): Round<AnswerTypes> => ({
     if (answers.length !== accusers.length || answers.some(({ accuser }, i) => accuser !== accusers[i])) {
       throw new Fault("public", "does not answer exactly the complaints against it");
     }
-    if (answers.some(({ accuser, share }) => !isShareOf(group, F.get(from)!, accuser, share))) {
+    const commitment = F.get(from);
+    const fits = ({ accuser, share }: Answers["answers"][number]): boolean =>
+      commitment !== undefined && isShareOf(group, commitment, accuser, share);
+    if (!answers.every(fits)) {
       throw new Fault("public", "publishes a share that is not on its polynomial");
     }
   },

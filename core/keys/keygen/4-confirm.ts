@@ -107,7 +107,8 @@ export const confirmRound = (group: Group): Round<ConfirmTypes> => ({
   senders: ({ committee }) => committee,
   receivers: ({ committee }) => committee,
   checkPublic(known, from, { proof }) {
-    if (!verifyKnowledge(group, shareStatement(group, known, from), proof)) {
+    const isParty = known.X.has(from) && known.B.has(from);
+    if (!isParty || !verifyKnowledge(group, shareStatement(group, known, from), proof)) {
       throw new Fault("public", "proof of its share does not verify");
     }
   },
