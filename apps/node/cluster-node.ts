@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { openEsplora } from "@conclave/bitcoin-esplora";
 import { networks, type NetworkName } from "@conclave/bitcoin";
 import type { CustodySettings } from "@conclave/custody";
+import { meshCoordination } from "@conclave/coordination-mesh";
 import { localLedger } from "@conclave/ledger-local";
 import { ConclaveNode, type Notice, type Timings, type Transport } from "@conclave/node";
 import { openStore } from "@conclave/store-sql";
@@ -34,11 +35,24 @@ export interface ClusterNode {
 
 /** Open the store, start the node, then its API. What fails closes what was opened before it. */
 export async function startClusterNode(options: ClusterNodeOptions): Promise<ClusterNode> {
+  const opened: (() => Promise<void>)[] = [() => options.custody.terminate(), () => options.transport.close()];
+  try {
+    return await openParts(options, opened);
+  } catch (error) {
+    for (const close of opened.toReversed()) await close();
+    throw error;
+  }
+}
+
+/** Adds to `opened` how to close what it opens, in that order. */
+async function openParts(options: ClusterNodeOptions, opened: (() => Promise<void>)[]): Promise<ClusterNode> {
   const { dir, custody, settings, transport, timings, notify } = options;
   const { roster, network, threshold, quorum, policy, burialDepth } = settings;
   const self = custody.entry.id;
   const port = await custody.open(settings);
+  opened.push(() => port.close());
   const store = await openStore({ file: join(dir, "history.sqlite") });
+  opened.push(() => store.close());
   const chain = openChain(options.esploraUrl, network);
   const ledger = localLedger({ genesisMs: options.genesisMs, clock: systemClock });
   const node = new ConclaveNode({
@@ -52,6 +66,7 @@ export async function startClusterNode(options: ClusterNodeOptions): Promise<Clu
     requiredConfirmations: options.requiredConfirmations,
     custody: port,
     transport,
+    coordination: meshCoordination,
     store,
     chain,
     secondOpinion: bitcoinjsOpinion,
@@ -62,6 +77,7 @@ export async function startClusterNode(options: ClusterNodeOptions): Promise<Clu
   });
   const service = nodeService({ node, store, chain, roster, self, network, quorum, startedAtMs: Date.now() });
   const http = await startHttp({ service, ...options.http });
+  opened.push(() => http.close());
   await node.start();
   return {
     node,

@@ -2,7 +2,17 @@
  * Requests, votes and abandons of this node. A vote is cast only after custody has read the whole payment itself, compared
  * it with the request and its own policy, and made the promise durable; other nodes' votes are verified before they count.
  */
-import { codec, concatBytes, fixedBytes, record, toHex, transcript, uint, type Codec } from "@conclave/bytes";
+import {
+  codec,
+  concatBytes,
+  equalBytes,
+  fixedBytes,
+  record,
+  toHex,
+  transcript,
+  uint,
+  type Codec,
+} from "@conclave/bytes";
 import {
   checkPayment,
   networks,
@@ -27,7 +37,7 @@ import {
 } from "@conclave/consensus";
 import type { Engine } from "@conclave/crypto";
 import type { KeyShare, Valid } from "@conclave/keys";
-import { ballotOf, Docket, type KnownRequest, type KnownRevision } from "./docket.ts";
+import { ballotOf, Docket, DocketRefused, type KnownRequest, type KnownRevision } from "./docket.ts";
 import type { Envelope, HeaderFields } from "./envelope.ts";
 import type { Emit } from "./events.ts";
 import type { Identity } from "./identity.ts";
@@ -44,8 +54,8 @@ import { proposalCodec, type PaymentRequestBody } from "./request.ts";
 import type { SafetyLog } from "./safety-log.ts";
 import { policyHash, type CustodySettings } from "./settings.ts";
 
-/** Votes that arrive before their request: kept for a while, so that no order of messages loses one. */
-const MAX_EARLY_VOTES = 512;
+/** Votes of one voter that arrive before their requests: kept, so that no order of messages loses one. */
+const MAX_EARLY_VOTES = 64;
 
 interface Abandon {
   readonly request: Uint8Array;
@@ -90,6 +100,8 @@ export class Approvals {
   /** By request, then `number:digest`: who promised never to sign it. */
   readonly #abandons = new Map<string, Map<string, Abandon & { readonly nodes: Set<NodeId> }>>();
   readonly #verdicts = new Set<string>();
+  /** By hash of the proposal: the origin's envelope, to be passed on as it is. Lost with the process; the origin has more. */
+  readonly #proposals = new Map<string, Uint8Array>();
 
   constructor(parts: ApprovalParts) {
     this.#parts = parts;
@@ -97,15 +109,27 @@ export class Approvals {
     this.#policy = policyHash(parts.settings);
   }
 
-  /** Take in a proposal, own or a peer's, and the votes that arrived before it. */
-  learn(proposal: Uint8Array, from: NodeId): void {
+  /**
+   * Take in a proposal, own or a peer's, and the votes that arrived before it. `wire`: the envelope that it came in; null
+   * for what this node kept itself. Only the node that took a request in may propose for it, or a liar could fill the
+   * numbers of its revisions with others; whoever passes a proposal on passes on the origin's own envelope.
+   */
+  learn(proposal: Uint8Array, from: NodeId, wire: Uint8Array | null): void {
     const content = proposalCodec.decode(proposal);
+    if (wire !== null && from !== content.request.origin)
+      throw new DocketRefused("only the node that took a request in may propose for it");
     const isNew = this.docket.learn(content, (key) => this.walletOf(key));
+    if (wire !== null) this.#proposals.set(toHex(proposalDigest(proposal)), wire);
     if (!isNew) return;
     const { request, revision } = content;
     const entry = this.docket.find(request)!;
     this.#parts.emit({ kind: "proposed", from, request: entry.id, proposal, revision: revision?.number ?? null });
     for (const vote of this.#earlyVotes.splice(0)) this.addVote(vote);
+    // Votes may overtake the revision that they are about.
+    const paid = this.payment(entry.id);
+    if (revision === null || paid === undefined) return;
+    this.#recallAbandon(paid, revision.number);
+    for (const round of roundsOf(paid, revision.number)) this.#count(paid, revision.number, round);
   }
 
   walletOf(key: Uint8Array): Wallet | undefined {
@@ -127,18 +151,21 @@ export class Approvals {
 
   /**
    * Vote. A yes is refused (`objected`) if the payment is not what was asked for, breaks the policy, or a lock forbids it;
-   * the host may ask again when the circumstances have changed. A no promises nothing.
+   * the host may ask again when the circumstances have changed. A no promises nothing. A vote that was cast stays as it was:
+   * asked again, after a crash that may have lost it, this node says the same again, whatever it is asked to say.
    */
   vote(id: Uint8Array, number: number, value: boolean, circumstances: VoteCircumstances): void {
     const entry = this.payment(id);
     const known = entry?.revisions.get(number);
     const key = entry && this.#parts.keyOf(entry.request.wallet);
     if (entry === undefined || known === undefined || key === undefined) return;
-    const objections = value ? this.#objections(entry, known, circumstances) : [];
+    const { round } = circumstances;
+    const cast = intentOf(this.#parts.log.state, nameOf(entry, known))?.ballots.get(number)?.get(round)?.value;
+    const objections = cast === undefined && value ? this.#objections(entry, known, circumstances) : [];
     if (objections.length > 0) {
       return this.#parts.emit({ kind: "objected", request: id, revision: number, objections });
     }
-    this.#cast(entry, known, { round: circumstances.round, value, epoch: key.record.epoch });
+    this.#cast(entry, known, { round, value: cast ?? value, epoch: key.record.epoch });
   }
 
   #objections(entry: KnownPayment, { view }: KnownRevision, circumstances: VoteCircumstances) {
@@ -164,7 +191,6 @@ export class Approvals {
       round,
       value,
       context: transcript("custody/vote-context", { epoch, policy: this.#policy, network: settings.network }),
-      height: entry.request.height,
       outpoints: known.view.inputs.map(({ outpoint }) => outpoint),
       anchor: null,
     };
@@ -185,7 +211,7 @@ export class Approvals {
     });
     const fields = { kind: "vote" as const, request: entry.id, round: `${ask.revision}.${round}` };
     const envelope = this.#parts.seal(fields, signedVoteCodec.encode(signed));
-    emit({ kind: "send", to: this.#peers(entry), wire: envelope.wire, topic: topicOf(entry.id) });
+    emit({ kind: "send", to: this.#peers(entry), wire: envelope.wire, topic: topicOf(entry.id), statement: true });
     this.addVote(signed);
   }
 
@@ -198,10 +224,6 @@ export class Approvals {
   addVote(signed: SignedVote): void {
     const { vote } = signed;
     const entry = this.payment(vote.request);
-    if (entry === undefined) {
-      if (this.#earlyVotes.length < MAX_EARLY_VOTES) this.#earlyVotes.push(signed);
-      return;
-    }
     if (!verifyVote(this.#parts.engine, this.#parts.settings.roster, signed)) {
       return this.#parts.emit({
         kind: "dropped",
@@ -209,10 +231,17 @@ export class Approvals {
         reason: `InvalidSignature: a vote in the name of ${vote.voter.slice(0, 8)}`,
       });
     }
+    if (entry === undefined) return this.#keepEarly(signed);
     if (!this.docket.addVote(entry, signed)) return;
     const { request, revision, round, voter, value } = vote;
     this.#parts.emit({ kind: "voted", request, revision, round, voter, value, vote: signedVoteCodec.encode(signed) });
     this.#count(entry, revision, round);
+  }
+
+  #keepEarly(signed: SignedVote): void {
+    const own = this.#earlyVotes.filter(({ vote }) => vote.voter === signed.vote.voter);
+    const isKnown = own.some(({ signature }) => equalBytes(signature, signed.signature));
+    if (!isKnown && own.length < MAX_EARLY_VOTES) this.#earlyVotes.push(signed);
   }
 
   #count(entry: KnownPayment, number: number, round: number): void {
@@ -239,9 +268,10 @@ export class Approvals {
 
   /** Votes on a revision in one round, encoded: what a coordinator shows to members that lack some. */
   votes(entry: KnownPayment, number: number, round: number): readonly Uint8Array[] {
-    return entry.votes
-      .filter(({ vote }) => vote.revision === number && vote.round === round && vote.value)
-      .map((vote) => signedVoteCodec.encode(vote));
+    const yes = entry.votes.filter(({ vote }) => vote.revision === number && vote.round === round && vote.value);
+    // One of each voter: a liar that says yes in many ways must not make the setup too long.
+    const perVoter = new Map(yes.map((signed) => [signed.vote.voter, signed]));
+    return [...perVoter.values()].map((signed) => signedVoteCodec.encode(signed));
   }
 
   /** Promise never to sign a revision, if no partial signature for it left this node (L6). */
@@ -258,7 +288,7 @@ export class Approvals {
     log.commit(decision.records);
     const body = abandonCodec.encode({ request: id, revision: number, digest: known.digest });
     const envelope = seal({ kind: "abandon", request: id, round: String(number) }, body);
-    emit({ kind: "send", to: this.#peers(entry), wire: envelope.wire, topic: topicOf(id) });
+    emit({ kind: "send", to: this.#peers(entry), wire: envelope.wire, topic: topicOf(id), statement: true });
     this.addAbandon(identity.id, envelope);
   }
 
@@ -267,12 +297,21 @@ export class Approvals {
     const entry = this.docket.get(id);
     if (entry === undefined) return;
     const send = (fields: HeaderFields, body: Uint8Array): void =>
-      this.#parts.emit({ kind: "send", to: [to], wire: this.#parts.seal(fields, body).wire, topic: topicOf(id) });
+      this.#parts.emit({
+        kind: "send",
+        to: [to],
+        wire: this.#parts.seal(fields, body).wire,
+        topic: topicOf(id),
+        statement: true,
+      });
     const revisions =
       entry.revisions.size === 0 ? [null] : [...entry.revisions.values()].map(({ revision }) => revision);
     for (const revision of revisions) {
+      const proposal = proposalCodec.encode({ request: entry.request, revision });
+      const wire = this.#proposals.get(toHex(proposalDigest(proposal)));
       const fields = { kind: "proposal" as const, request: id, round: String(revision?.number ?? 0) };
-      send(fields, proposalCodec.encode({ request: entry.request, revision }));
+      if (wire !== undefined) this.#parts.emit({ kind: "send", to: [to], wire, topic: topicOf(id), statement: true });
+      else if (entry.request.origin === this.#parts.identity.id) send(fields, proposal);
     }
     for (const signed of entry.votes) {
       const { voter, revision, round } = signed.vote;
@@ -287,6 +326,16 @@ export class Approvals {
         abandonCodec.encode({ request, revision, digest }),
       );
     }
+  }
+
+  /** An own abandon outlives the process in the journal: say it again to whoever asks, and count it. */
+  #recallAbandon(entry: KnownPayment, number: number): void {
+    const known = entry.revisions.get(number)!;
+    const name = nameOf(entry, known);
+    if (!intentOf(this.#parts.log.state, name)?.abandoned.has(`${number}:${toHex(known.digest)}`)) return;
+    const body = abandonCodec.encode({ request: entry.id, revision: number, digest: known.digest });
+    const fields = { kind: "abandon" as const, request: entry.id, round: String(number) };
+    this.addAbandon(this.#parts.identity.id, this.#parts.seal(fields, body));
   }
 
   /** A member promised never to sign a revision. With n − t + 1 + f of them it is dead for everybody. */
@@ -347,12 +396,21 @@ export class Approvals {
       intent: entry.id,
       proof: transcript("custody/burial", { rawTx: claim.rawTx, headers: concatBytes(...claim.headers) }),
     };
-    if ([...entry.revisions.values()].some(({ view }) => view.txid === txid)) {
+    const paid = [...entry.revisions.values()].find(({ view }) => view.txid === txid);
+    if (paid !== undefined && this.#wasApproved(entry, paid)) {
       return this.#release({ ...common, reason: "buried-payment" });
     }
     const anchor = intentOf(this.#parts.log.state, common)?.anchor;
     const outpoint = spends(claim.rawTx).outpoints.find((spent) => outpointKey(spent) === anchor);
     if (outpoint !== undefined) this.#release({ ...common, reason: "foreign-spend", outpoint, spender: txid });
+  }
+
+  /** Anybody can propose the PSBT of another, finished payment as a revision: only what was voted for pays a request. */
+  #wasApproved(entry: KnownPayment, known: KnownRevision): boolean {
+    const own = intentOf(this.#parts.log.state, nameOf(entry, known))?.contents.get(known.revision.number);
+    if (own?.digest === toHex(known.digest)) return true;
+    const rounds = roundsOf(entry, known.revision.number);
+    return rounds.some((round) => this.tally(entry, known, round)?.verdict === "approved");
   }
 
   #release(evidence: Parameters<typeof decideRelease>[1]): void {
@@ -375,5 +433,11 @@ export const nameOf = (entry: KnownPayment, known: KnownRevision): RevisionName 
   revision: known.revision.number,
   digest: known.digest,
 });
+
+const roundsOf = ({ votes }: KnownRequest, number: number): readonly number[] => [
+  ...new Set(votes.filter(({ vote }) => vote.revision === number).map(({ vote }) => vote.round)),
+];
+
+const proposalDigest = (proposal: Uint8Array): Uint8Array => transcript("custody/proposal", { proposal });
 
 export const topicOf = (request: Uint8Array): string => `request:${toHex(request)}`;

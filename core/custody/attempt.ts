@@ -6,6 +6,7 @@ import { assert, equalBytes, type Rng } from "@conclave/bytes";
 import type { NodeId } from "@conclave/consensus";
 import type { Engine } from "@conclave/crypto";
 import {
+  roundOf,
   Session,
   type Abort,
   type Context,
@@ -156,7 +157,8 @@ export class Attempt {
   addAck(envelope: Envelope): void {
     const member = this.#memberOf(envelope.header.sender);
     if (this.#ended || this.begun || member === undefined || this.#acks.has(member.index)) return;
-    if (!equalBytes(ackCodec.decode(envelope.body).setup, this.setup)) return;
+    const ack = ackCodec.decode(envelope.body);
+    if (!equalBytes(ack.setup, this.setup) || !this.#isUsable(ack.ephemeral)) return;
     this.#acks.set(member.index, envelope);
     const waitingFor = this.plan.members.filter(({ index }) => !this.#acks.has(index)).map(({ node }) => node);
     this.#env.emit({ kind: "acked", attemptId: this.id, node: member.node, waitingFor });
@@ -212,7 +214,8 @@ export class Attempt {
       const member = this.#memberOf(header.sender);
       const ack = ackCodec.decode(body);
       if (header.kind !== "ack" || member === undefined || member.index <= last) return null;
-      if (!equalBytes(ack.setup, this.setup)) return null;
+      if (header.receiver !== this.plan.coordinator || !equalBytes(ack.setup, this.setup)) return null;
+      if (!this.#isUsable(ack.ephemeral)) return null;
       if (member.index === this.#self.index && !this.#isOwn(ack.ephemeral)) return null;
       acks.set(member.index, { node: member.node, ephemeral: ack.ephemeral });
       last = member.index;
@@ -222,6 +225,18 @@ export class Attempt {
 
   #isOwn(ephemeral: Uint8Array): boolean {
     return this.#ephemeral !== null && equalBytes(this.#env.engine.x25519Public(this.#ephemeral), ephemeral);
+  }
+
+  /** False for a public key of small order: nothing may be sealed to one, and an ack that holds one is none. */
+  #isUsable(ephemeral: Uint8Array): boolean {
+    if (this.#ephemeral === null) return true;
+    try {
+      this.#env.engine.x25519Shared(this.#ephemeral, ephemeral).fill(0);
+      return true;
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      return false;
+    }
   }
 
   #start(
@@ -258,11 +273,27 @@ export class Attempt {
     const member = this.#memberOf(header.sender);
     if (this.#ended || running === undefined || member === undefined || header.view === null) return;
     if (header.senderIndex !== member.index) return this.#drop(header.sender, "step under another party's number");
+    if (!this.#belongs(running.plan, header))
+      return this.#drop(header.sender, "step whose header is of another session");
     const body = part === "direct" ? this.#unseal(running, member.index, envelope) : envelope.body;
     const message: Message = { from: member.index, round: header.round, part, view: header.view, body };
     const key = slotKey(message);
     if (!running.wires.has(key)) running.wires.set(key, envelope.wire);
     this.#apply(input, running.session.handle(message));
+  }
+
+  /** Evidence is judged by the header alone, so everything that it says has to be true of the session. */
+  #belongs({ protocol }: SessionPlan, { receiver, receiverIndex, ...header }: Header): boolean {
+    const { subject, key, epoch } = this.plan;
+    return (
+      header.protocol === protocol.id &&
+      roundOf(protocol, header.round) !== undefined &&
+      equalBytes(header.request!, subject.request) &&
+      header.attempt === subject.attempt &&
+      equalBytes(header.key!, key) &&
+      header.epoch === epoch &&
+      (receiver === null || receiverIndex === this.#self.index)
+    );
   }
 
   /** What does not open is handed on as no bytes: the round decides what a bad sealed part means. */
@@ -341,7 +372,7 @@ export class Attempt {
     running.result = { value };
     if (this.#sessions.some(({ result }) => result === null)) return;
     const results = this.#sessions.map(({ result }) => result!.value);
-    this.#ended = true;
+    this.#wipe();
     this.plan.done(results, this.#signers);
   }
 
@@ -354,7 +385,7 @@ export class Attempt {
         this.plan.convict(node(culprit), abort, running.plan, wires.slice(i, i + 1));
       }
     }
-    if (abort.fault === "mismatch") for (const wire of wires) this.#send(this.#others(), wire);
+    if (abort.fault === "mismatch") this.#showWhatCame(running, wires);
     const { fault, reason, culprits, suspects } = abort;
     this.#abort({
       fault,
@@ -362,6 +393,12 @@ export class Attempt {
       culprits: culprits.map(node),
       suspects: suspects.map(node),
     });
+  }
+
+  /** Somebody may have told two stories. Whoever holds the other one has proof; without a disputed broadcast, show them all. */
+  #showWhatCame({ wires }: Running, disputed: readonly Uint8Array[]): void {
+    const heard = [...wires].filter(([slot]) => slot.includes("/broadcast/")).map(([, wire]) => wire);
+    for (const wire of disputed.length > 0 ? disputed : heard) this.#send(this.#others(), wire);
   }
 
   #abort(outcome: { fault: string; reason: string; culprits: readonly NodeId[]; suspects: readonly NodeId[] }): void {

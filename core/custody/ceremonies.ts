@@ -91,16 +91,18 @@ export class Ceremonies {
     const { approvals, emit } = this.#parts;
     const setup = setupCodec.decode(envelope.body);
     const { header } = envelope;
-    if (header.request === null || !equalBytes(header.request, setup.request) || header.attempt !== setup.attempt)
-      return;
+    if (!equalBytes(header.request!, setup.request) || header.attempt !== setup.attempt) return;
+    if (header.round !== subjectRound(setup)) return;
     const entry = approvals.docket.get(setup.request);
     if (entry === undefined || (setup.revision > 0 && !entry.revisions.has(setup.revision)))
       return this.#keepEarly(envelope);
     if (this.#attempts.has(attemptId(setup))) return;
     for (const vote of setup.votes) approvals.addVote(signedVoteCodec.decode(vote));
     const plan = this.#plan(entry, setup);
-    const drop = (reason: string): void =>
+    const drop = (reason: string): void => {
       emit({ kind: "dropped", from: header.sender, reason: `setup refused: ${reason}` });
+      emit({ kind: "declined", request: setup.request, node: header.sender });
+    };
     if (typeof plan === "string") return drop(plan);
     if (plan.coordinator !== header.sender) return drop("its sender does not coordinate this attempt");
     const refused = this.#takeSlot(subjectOf(setup));
@@ -356,7 +358,8 @@ export class Ceremonies {
     const { wire } = sealEnvelope(identity, rosterHash, fields, body);
     const members = keyOf(entry.request.wallet)!.record.parties.map(({ node }) => toHex(node) as NodeId);
     const others = members.filter((node) => !signers.some((signer) => signer.node === node) && node !== identity.id);
-    if (others.length > 0) emit({ kind: "send", to: others, wire, topic: `result:${toHex(entry.id)}` });
+    if (others.length > 0)
+      emit({ kind: "send", to: others, wire, topic: `result:${toHex(entry.id)}`, statement: true });
     this.publish(entry, known, result);
   }
 

@@ -8,6 +8,7 @@ import { evidenceCodec, rosterHash, signedVoteCodec, type Ban, type Evidence, ty
 import type { Engine } from "@conclave/crypto";
 import type { KeyRecord, KeyShare } from "@conclave/keys";
 import { Approvals, topicOf, type VoteCircumstances } from "./approvals.ts";
+import { beginCodec } from "./attempts.ts";
 import { Ceremonies } from "./ceremonies.ts";
 import { DocketRefused } from "./docket.ts";
 import { EnvelopeReader, EnvelopeRefused, sealEnvelope, type Envelope, type HeaderFields } from "./envelope.ts";
@@ -15,7 +16,7 @@ import type { CustodyEvent } from "./events.ts";
 import { loadIdentity, type Identity } from "./identity.ts";
 import { certificateCodec, KeyRing } from "./keyring.ts";
 import { lockedCoins, signedIntents, type LockedCoin } from "./locks/index.ts";
-import { JournalUnavailable, type Journal, type Vault } from "./ports.ts";
+import { JournalUnavailable, VaultError, type Journal, type Vault } from "./ports.ts";
 import { proposalCodec, requestId } from "./request.ts";
 import { resultCodec } from "./results.ts";
 import { SafetyLog } from "./safety-log.ts";
@@ -103,7 +104,7 @@ export class Custody {
       self: this.#identity.id,
       peers: this.#others(),
       needed: witnessesNeeded(settings),
-      generation: () => log.generation,
+      state: () => log.state,
     });
   }
 
@@ -132,7 +133,7 @@ export class Custody {
   /** Begin: raise the generation, ask peers about it, go on with keys that wait for certificates. `statements`: as witnessed. */
   start(nowMs: number, statements: readonly Uint8Array[]): CustodyEvent[] {
     return this.#run(nowMs, () => {
-      for (const wire of statements) this.#witness.note(this.#reader.open(wire));
+      for (const wire of statements) this.#attend(() => this.#witness.note(this.#reader.open(wire)));
       this.#log.commit([{ kind: "note", text: "start" }]);
       this.#witness.start();
       for (const { share } of this.#keys.pending()) this.#certify(share.record, true);
@@ -156,11 +157,11 @@ export class Custody {
   /** A request of this node's own, or a further revision of one: keep it and tell the others. */
   propose(nowMs: number, proposal: Uint8Array): CustodyEvent[] {
     return this.#run(nowMs, () => {
-      this.#approvals.learn(proposal, this.#identity.id);
       const { request, revision } = proposalCodec.decode(proposal);
       const fields = { kind: "proposal" as const, request: requestId(request), round: String(revision?.number ?? 0) };
       const { wire } = this.#seal(fields, proposal);
-      this.#emit({ kind: "send", to: this.#others(), wire, topic: topicOf(fields.request) });
+      this.#approvals.learn(proposal, this.#identity.id, wire);
+      this.#emit({ kind: "send", to: this.#others(), wire, topic: topicOf(fields.request), statement: true });
       this.#ceremonies.retryEarly();
     });
   }
@@ -175,11 +176,15 @@ export class Custody {
     },
   ): CustodyEvent[] {
     return this.#run(nowMs, () => {
-      for (const proposal of kept.proposals) this.#approvals.learn(proposal, this.#identity.id);
-      for (const vote of kept.votes) this.#approvals.addVote(signedVoteCodec.decode(vote));
+      for (const proposal of kept.proposals)
+        this.#attend(() => this.#approvals.learn(proposal, this.#identity.id, null));
+      for (const vote of kept.votes) this.#attend(() => this.#approvals.addVote(signedVoteCodec.decode(vote)));
       for (const wire of kept.abandons) {
-        const envelope = this.#reader.open(wire);
-        this.#approvals.addAbandon(envelope.header.sender, envelope);
+        this.#attend(() => {
+          const envelope = this.#reader.open(wire);
+          if (envelope.header.kind !== "abandon") throw new CodecError(`a ${envelope.header.kind} is no abandon`);
+          this.#approvals.addAbandon(envelope.header.sender, envelope);
+        });
       }
     });
   }
@@ -229,7 +234,7 @@ export class Custody {
       this.#approvals.republish(request, to);
       if (sealed === null) return;
       const { wire } = this.#seal({ kind: "result", request }, this.#storage.open(sealed));
-      this.#emit({ kind: "send", to: [to], wire, topic: topicOf(request) });
+      this.#emit({ kind: "send", to: [to], wire, topic: topicOf(request), statement: true });
     });
   }
 
@@ -250,7 +255,7 @@ export class Custody {
       case "witness":
         return this.#witness.hear(envelope);
       case "proposal":
-        this.#approvals.learn(body, header.sender);
+        this.#approvals.learn(body, header.sender, envelope.wire);
         return this.#ceremonies.retryEarly();
       case "vote":
         this.#witness.note(envelope);
@@ -270,6 +275,8 @@ export class Custody {
         if (this.#speaks) this.#ceremonies.receiveSetup(envelope);
         return;
       case "begin":
+        // Acks go to the coordinator alone; here everybody witnesses them, before a partial of their senders exists.
+        for (const ack of beginCodec.decode(body).acks) this.#witness.note(this.#reader.open(ack));
         return this.#ceremonies.receiveBegin(envelope);
       case "step/broadcast":
         return this.#ceremonies.receiveStep(envelope, "broadcast");
@@ -310,7 +317,7 @@ export class Custody {
       collecting,
     });
     const { wire } = this.#seal({ kind: "certificate", key: held.id, epoch: record.epoch }, body);
-    this.#emit({ kind: "send", to, wire, topic: "certificate" });
+    this.#emit({ kind: "send", to, wire, topic: "certificate", statement: true });
     if (!held.active) this.#countCertificate(this.#identity.id, body);
   }
 
@@ -339,7 +346,7 @@ export class Custody {
     if (conviction === null || conviction.node === this.#identity.id) return;
     const { wire } = this.#seal({ kind: "evidence" }, conviction.evidence);
     const to = this.#others().filter((node) => node !== conviction.node);
-    this.#emit({ kind: "send", to, wire, topic: "evidence" });
+    this.#emit({ kind: "send", to, wire, topic: "evidence", statement: true });
     this.#emit({ kind: "violation", node: conviction.node, violation: evidence.kind, evidence: conviction.evidence });
   }
 
@@ -368,19 +375,28 @@ export class Custody {
     this.#nowMs = nowMs;
     this.#events = [];
     try {
-      if (this.#failed === null) body();
+      if (this.#failed === null) this.#attend(body);
     } catch (error) {
-      if (error instanceof JournalUnavailable) this.#fail(error);
-      else if (REFUSALS.some((refusal) => error instanceof refusal)) {
-        this.#emit({ kind: "dropped", from: null, reason: (error as Error).message });
-      } else throw error;
+      if (!(error instanceof JournalUnavailable || error instanceof VaultError)) throw error;
+      this.#fail(error);
     }
     return this.#events.splice(0);
   }
 
+  /** One piece of input: if it is wrong it costs itself, and what comes after it is attended to. */
+  #attend(body: () => void): void {
+    try {
+      body();
+    } catch (error) {
+      if (!REFUSALS.some((refusal) => error instanceof refusal)) throw error;
+      this.#emit({ kind: "dropped", from: null, reason: (error as Error).message });
+    }
+  }
+
   /** After one failed write nothing that this process believes about its disk is certain: everything else it said is held back. */
-  #fail(cause: JournalUnavailable): void {
-    this.#failed = `the safety journal failed (${cause.message}): mend the disk and start this node again`;
+  #fail(cause: JournalUnavailable | VaultError): void {
+    const disk = cause instanceof VaultError ? "vault" : "safety journal";
+    this.#failed = `the ${disk} failed (${cause.message}): mend the disk and start this node again`;
     this.#events = [{ kind: "sealed", reason: this.#failed }];
   }
 }

@@ -70,8 +70,48 @@ export interface Header {
   readonly length: number;
 }
 
-/** Largest body: the opening of a 32-party key generation is 2 KB, a setup with 32 votes 15 KB. */
+/** Largest body: the opening of a 32-party key generation is 2 KB, a setup with 32 votes 15 KB, evidence the largest. */
 const MAX_BODY_BYTES = 512 * 1024;
+
+/** Kinds of which a sender fills each slot once, whatever happens. */
+export const SLOTTED: ReadonlySet<Kind> = new Set([
+  "setup",
+  "ack",
+  "begin",
+  "step/broadcast",
+  "step/direct",
+  "step/echo",
+]);
+
+/** Largest body in a slot, so that two of them make evidence that a ban record holds. A begin with 32 acks has 70 KB. */
+const MAX_SLOTTED_BODY_BYTES = 100_000;
+
+/** Header fields that not every kind uses. */
+type Particular = "protocol" | "ssid" | "request" | "attempt" | "key" | "epoch" | "round" | "view" | Place;
+type Place = "senderIndex" | "receiver" | "receiverIndex";
+
+const STEP = ["protocol", "ssid", "request", "attempt", "key", "epoch", "round", "view", "senderIndex"] as const;
+
+/**
+ * What each kind says in its header. Whatever it does not name stays empty: one content has one header, and a sender cannot
+ * fill a slot twice by adding a receiver, a session or a round that nobody reads.
+ */
+const FIELDS: Readonly<Record<Kind, readonly Particular[]>> = {
+  proposal: ["request", "round"],
+  vote: ["request", "round"],
+  abandon: ["request", "round"],
+  setup: ["request", "attempt", "round"],
+  ack: ["request", "attempt", "round", "receiver"],
+  begin: ["request", "attempt", "round"],
+  "step/broadcast": STEP,
+  "step/direct": [...STEP, "receiver", "receiverIndex"],
+  "step/echo": STEP,
+  result: ["request", "round"],
+  certificate: ["key", "epoch"],
+  evidence: [],
+  hello: [],
+  witness: ["receiver"],
+};
 
 export const headerCodec: Codec<Header> = codec(
   record({
@@ -120,6 +160,21 @@ const signedBytes = (header: Uint8Array, body: Uint8Array): Uint8Array =>
     transcript("custody/envelope/body", { body }),
   );
 
+/** A header that says nothing beside what it is. */
+const EMPTY = {
+  protocol: "",
+  ssid: null,
+  request: null,
+  attempt: 0,
+  key: null,
+  epoch: 0,
+  round: "",
+  view: null,
+  senderIndex: 0,
+  receiver: null,
+  receiverIndex: 0,
+} as const satisfies Pick<Header, Particular>;
+
 /** What the caller decides about an envelope; the rest follows from the sender and the body. */
 export type HeaderFields = Pick<Header, "kind"> &
   Partial<Omit<Header, "kind" | "version" | "roster" | "sender" | "length">>;
@@ -146,17 +201,7 @@ export function sealCiphertext(
 const headerOf = (identity: Identity, roster: Uint8Array, fields: HeaderFields, length: number): Header => ({
   version: 1,
   roster,
-  protocol: "",
-  ssid: null,
-  request: null,
-  attempt: 0,
-  key: null,
-  epoch: 0,
-  round: "",
-  view: null,
-  senderIndex: 0,
-  receiver: null,
-  receiverIndex: 0,
+  ...EMPTY,
   ...fields,
   sender: identity.id,
   length,
@@ -195,13 +240,25 @@ export class EnvelopeReader {
     }
   }
 
-  #check({ roster, sender, receiver, length }: Header, body: Uint8Array): void {
+  #check(header: Header, body: Uint8Array): void {
+    const { roster, kind, sender, receiver, length } = header;
     if (entryOf(this.#roster, sender) === undefined) throw new EnvelopeRefused("the sender is not in the roster");
     if (receiver !== null && entryOf(this.#roster, receiver) === undefined) {
       throw new EnvelopeRefused("the receiver is not in the roster");
     }
     if (length !== body.length) throw new EnvelopeRefused("the body is not as long as its header says");
     if (roster.some((byte, i) => byte !== this.#rosterHash[i])) throw new EnvelopeRefused("made for another roster");
+    if (SLOTTED.has(kind) && length > MAX_SLOTTED_BODY_BYTES) throw new EnvelopeRefused(`a ${kind} of ${length} bytes`);
+    checkFields(header);
+  }
+}
+
+/** What a kind names is there, and nothing else is. */
+function checkFields(header: Header): void {
+  for (const field of Object.keys(EMPTY) as Particular[]) {
+    const named = FIELDS[header.kind].includes(field);
+    const refused = named ? header[field] === null : header[field] !== EMPTY[field];
+    if (refused) throw new EnvelopeRefused(`a ${header.kind} ${named ? "lacks" : "has no"} ${field}`);
   }
 }
 

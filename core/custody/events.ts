@@ -2,8 +2,17 @@
 import type { NodeId, ViolationKind } from "@conclave/consensus";
 
 export type CustodyEvent =
-  /** Deliver these bytes; resend them until answered or until the topic closes. */
-  | { readonly kind: "send"; readonly to: readonly NodeId[]; readonly wire: Uint8Array; readonly topic: string }
+  /**
+   * Deliver these bytes; resend them until answered or until the topic closes. A `statement` is about a request and concerns
+   * whoever follows it; anything else is between these peers, now.
+   */
+  | {
+      readonly kind: "send";
+      readonly to: readonly NodeId[];
+      readonly wire: Uint8Array;
+      readonly topic: string;
+      readonly statement?: true;
+    }
   /** Nothing of this topic needs to be resent any more. */
   | { readonly kind: "close"; readonly topic: string }
   /** A request, or a further revision of one, is known from now on. */
@@ -58,6 +67,8 @@ export type CustodyEvent =
       readonly attemptId: string;
       readonly coordinator: NodeId;
     }
+  /** A peer opened an attempt that this node does not join. Perhaps the request is over and the peer was not told. */
+  | { readonly kind: "declined"; readonly request: Uint8Array; readonly node: NodeId }
   /** Own attempt: `node` acknowledged. */
   | {
       readonly kind: "acked";

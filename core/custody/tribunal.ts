@@ -19,11 +19,8 @@ import {
 } from "@conclave/consensus";
 import type { Engine } from "@conclave/crypto";
 import { Fault, roundOf, viewHash, type Protocol } from "@conclave/protocol";
-import { EnvelopeRefused, slotOf, type Envelope, type EnvelopeReader, type Kind } from "./envelope.ts";
+import { EnvelopeRefused, SLOTTED, slotOf, type Envelope, type EnvelopeReader } from "./envelope.ts";
 import type { SafetyLog } from "./safety-log.ts";
-
-/** Kinds of which a sender fills each slot once, whatever happens. */
-const SLOTTED: ReadonlySet<Kind> = new Set(["setup", "ack", "begin", "step/broadcast", "step/direct", "step/echo"]);
 
 /** Slots remembered, oldest forgotten first: some 150 signatures of five nodes. Evidence against older ones has aged out. */
 const MAX_SLOTS = 8_192;

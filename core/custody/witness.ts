@@ -11,6 +11,7 @@ import {
   fixedBytes,
   optional,
   record,
+  toHex,
   uint,
   type Codec,
   type Rng,
@@ -19,6 +20,7 @@ import { signedVoteCodec, type NodeId } from "@conclave/consensus";
 import { ackCodec } from "./attempts.ts";
 import type { Envelope, EnvelopeReader, HeaderFields } from "./envelope.ts";
 import type { Emit } from "./events.ts";
+import { decideAttempt, intentOf, type LockState } from "./locks/index.ts";
 
 interface Hello {
   readonly nonce: Uint8Array;
@@ -50,7 +52,7 @@ export interface WitnessParts {
   readonly reader: EnvelopeReader;
   readonly rng: Rng;
   readonly emit: Emit;
-  readonly generation: () => number;
+  readonly state: () => LockState;
   readonly seal: (fields: HeaderFields, body: Uint8Array) => Envelope;
 }
 
@@ -59,6 +61,7 @@ export class Witness {
   readonly #statements = new Map<NodeId, Statement>();
   readonly #answered = new Set<NodeId>();
   #nonce: Uint8Array | null = null;
+  #question: Uint8Array | null = null;
   #ready = false;
   #behind: string | null = null;
 
@@ -78,11 +81,16 @@ export class Witness {
 
   /** Ask every peer. */
   start(): void {
-    const { rng, seal, peers, emit, generation, needed } = this.#parts;
+    const { rng, seal, peers, state, needed } = this.#parts;
     this.#nonce = rng(16);
-    const envelope = seal({ kind: "hello" }, helloCodec.encode({ nonce: this.#nonce, generation: generation() }));
-    emit({ kind: "send", to: peers, wire: envelope.wire, topic: "hello" });
+    const hello = helloCodec.encode({ nonce: this.#nonce, generation: state().position });
+    this.#question = seal({ kind: "hello" }, hello).wire;
+    this.#ask(peers);
     if (needed === 0) this.#speak();
+  }
+
+  #ask(to: readonly NodeId[]): void {
+    if (this.#question !== null) this.#parts.emit({ kind: "send", to, wire: this.#question, topic: "hello" });
   }
 
   /** Remember the highest position that a peer has signed. */
@@ -104,6 +112,8 @@ export class Witness {
       testimonyCodec.encode({ nonce, statement }),
     );
     this.#parts.emit({ kind: "send", to: [sender], wire: envelope.wire, topic: `witness:${sender}` });
+    // It has just started, so our own question may have ended with the process that it reached.
+    if (!this.#ready && !this.#answered.has(sender)) this.#ask([sender]);
   }
 
   /** A peer tells what it has seen of this node. */
@@ -118,11 +128,13 @@ export class Witness {
   #compare(wire: Uint8Array): void {
     const envelope = this.#parts.reader.open(wire);
     const generation = generationOf(envelope);
-    if (envelope.header.sender !== this.#parts.self || generation === null) return;
-    if (generation <= this.#parts.generation() || this.#behind !== null) return;
+    if (envelope.header.sender !== this.#parts.self || generation === null || this.#behind !== null) return;
+    const state = this.#parts.state();
+    // Positions alone do not tell: a journal that went back grows again, if only by the notes of further starts.
+    if (generation <= state.position && isJournalled(state, envelope)) return;
     this.#behind =
-      `the safety journal was rolled back: a peer holds a statement of this node at position ${generation}, ` +
-      `the journal ends at ${this.#parts.generation()}. Put the latest journal back, or remove this node from the roster ` +
+      `the safety journal was rolled back: a peer holds a statement of this node at position ${generation} that is not in ` +
+      `the journal, which ends at ${state.position}. Put the latest journal back, or remove this node from the roster ` +
       `and let it rejoin under a new vote key; it will not vote or sign as it is`;
     this.#parts.emit({ kind: "sealed", reason: this.#behind });
   }
@@ -131,6 +143,20 @@ export class Witness {
     this.#ready = true;
     if (this.#behind === null) this.#parts.emit({ kind: "ready" });
   }
+}
+
+/** Whether the promise that an own vote or ack rests on is in the journal, where the statement says. */
+function isJournalled(state: LockState, { header, body }: Envelope): boolean {
+  if (header.kind === "vote") {
+    const { vote } = signedVoteCodec.decode(body);
+    const intent = intentOf(state, { wallet: vote.wallet, intent: vote.request });
+    const ballot = intent?.ballots.get(vote.revision)?.get(vote.round);
+    return ballot?.position === vote.generation && ballot.digest === toHex(vote.digest) && ballot.value === vote.value;
+  }
+  const [revision = 0, round = 0] = header.round.split(".").map(Number);
+  const slot = { request: header.request!, revision, round, input: 0, attempt: header.attempt };
+  const again = decideAttempt(state, slot);
+  return !again.ok && again.code === "attempt-used";
 }
 
 /** The journal position that an envelope's sender signed in it; null if it names none. */

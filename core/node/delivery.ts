@@ -4,7 +4,7 @@
  */
 import { bytes, codec, CodecError, fixedBytes, oneOf, record, toHex, transcript, type Codec } from "@conclave/bytes";
 import type { NodeId } from "@conclave/consensus";
-import type { Clock, Timer, Transport } from "./ports.ts";
+import type { Clock, Messenger, Timer, Transport } from "./ports.ts";
 import { MAX_FRAME_BYTES } from "./ports.ts";
 
 /** First resend; doubles up to the longest. A healthy link answers within milliseconds. */
@@ -36,7 +36,7 @@ interface Unanswered {
   timer: Timer;
 }
 
-export class Delivery {
+export class Delivery implements Messenger {
   readonly #transport: Transport;
   readonly #clock: Clock;
   readonly #unanswered = new Map<NodeId, Map<string, Unanswered>>();

@@ -14,12 +14,13 @@ export type {
   Utxo,
 } from "./chain-port.ts";
 export type { Notice } from "./context.ts";
+export { Delivery } from "./delivery.ts";
 export { ConclaveNode } from "./node.ts";
 export type { ClusterView, NodeParts, NodeView } from "./node.ts";
 export { IdempotencyConflict, WalletNotReady } from "./payments.ts";
 export type { PaymentWish } from "./payments.ts";
 export { MAX_BUFFERED_BYTES, MAX_FRAME_BYTES } from "./ports.ts";
-export type { Clock, Ledger, Timer, Transport, TransportHandler } from "./ports.ts";
+export type { Clock, Coordination, Ledger, Messenger, Statement, Timer, Transport, TransportHandler } from "./ports.ts";
 export type { Addresses, Branch } from "./store/addresses.ts";
 export { AUDIT_GENESIS, auditHash, verifyAuditRows } from "./store/audit.ts";
 export type { Audit, AuditDetail, AuditEntry, AuditHead, AuditRecord, AuditRow, AuditVerdict } from "./store/audit.ts";

@@ -21,7 +21,7 @@ import { Coordinator } from "./coordinator.ts";
 import { Delivery } from "./delivery.ts";
 import { Mailbox } from "./mailbox.ts";
 import { Payments, WalletNotReady, type PaymentWish } from "./payments.ts";
-import type { Clock, Ledger, Timer, Transport } from "./ports.ts";
+import type { Clock, Coordination, Ledger, Messenger, Timer, Transport } from "./ports.ts";
 import { PaymentRecords, requestBytes, requestHex } from "./records.ts";
 import { Settlement } from "./settlement.ts";
 import type { RequestId } from "./store/ids.ts";
@@ -34,6 +34,8 @@ import { WalletView, walletOfKey, type WalletBalance } from "./wallet.ts";
 const KEYGEN_EXPIRY_STEPS = 86_400;
 /** So many of the latest requests are told again to a peer that comes back, whatever became of them. */
 const LATEST_REQUESTS = 20;
+/** States in which this node's own vote may still be wanted. */
+const OPEN_TO_VOTES: ReadonlySet<string> = new Set(["pending", "voting", "approved", "signing"]);
 /** States in which peers that come back may lack something of a payment. */
 const OPEN_STATES: readonly TransactionState[] = [
   "pending",
@@ -57,6 +59,8 @@ export interface NodeParts {
   readonly requiredConfirmations: number;
   readonly custody: CustodyPort;
   readonly transport: Transport;
+  /** Makes the coordination; gets messages to peers to build on. */
+  readonly coordination: (messenger: Messenger) => Coordination;
   readonly store: Store;
   readonly chain: BitcoinChain;
   readonly secondOpinion: SecondOpinion;
@@ -93,6 +97,7 @@ export class ConclaveNode {
   readonly #parts: NodeParts;
   readonly #context: Context;
   readonly #delivery: Delivery;
+  readonly #coordination: Coordination;
   readonly #records: PaymentRecords;
   readonly #payments: Payments;
   readonly #coordinator: Coordinator;
@@ -109,6 +114,7 @@ export class ConclaveNode {
     const mailbox = new Mailbox((error) => this.#report(error));
     const slowLane = new Mailbox((error) => this.#report(error));
     this.#delivery = new Delivery({ transport, clock });
+    this.#coordination = parts.coordination(this.#delivery);
     this.#context = {
       ...parts,
       mailbox,
@@ -134,6 +140,7 @@ export class ConclaveNode {
     const { custody, store, transport, clock } = this.#parts;
     await this.#adoptKeys();
     await this.#recall();
+    await this.#coordination.start((wire) => this.#heard(wire));
     await transport.start({
       frame: (from, frame) => this.#arrived(from, frame),
       link: (peer, up) => this.#link(peer, up),
@@ -152,6 +159,7 @@ export class ConclaveNode {
     this.#coordinator.stop();
     this.#settlement.stop();
     this.#delivery.stop();
+    await this.#coordination.close();
     await this.#parts.transport.close();
     await this.#context.slowLane.close();
     await this.#context.mailbox.close();
@@ -271,7 +279,10 @@ export class ConclaveNode {
   #arrived(from: NodeId, frame: Uint8Array): void {
     this.#lastSeen.set(from, this.#parts.clock.nowMs());
     const wire = this.#delivery.receive(from, frame);
-    if (wire === null) return;
+    if (wire !== null) this.#heard(wire);
+  }
+
+  #heard(wire: Uint8Array): void {
     this.#context.mailbox.post(async () => {
       await this.#act(await this.#parts.custody.receive(this.#parts.clock.nowMs(), wire));
     });
@@ -317,9 +328,11 @@ export class ConclaveNode {
   async #handle(event: CustodyEvent): Promise<void> {
     switch (event.kind) {
       case "send":
+        if (event.statement) return this.#coordination.publish(event);
         for (const to of event.to) this.#delivery.send(to, event.wire, event.topic);
         return;
       case "close":
+        this.#coordination.withdraw(event.topic);
         return this.#delivery.close(event.topic);
       case "proposed":
         return this.#proposed(event);
@@ -472,7 +485,8 @@ export class ConclaveNode {
     const status = await this.#records.status(id);
     if (revision === undefined || status === undefined) return;
     if (status.state === "pending") await this.#records.apply(id, { kind: "votingOpened" });
-    if (status.state === "pending" || status.state === "voting") this.#payments.consider(bytes, revision);
+    // Also after an approval: should one of its voters turn out a liar, every further yes counts.
+    if (OPEN_TO_VOTES.has(status.state)) this.#payments.consider(bytes, revision);
   }
 
   /** Now and then: vote on what waits, expire what is over, look again at what stalls. */

@@ -40,6 +40,35 @@ export interface TransportHandler {
   link(peer: NodeId, up: boolean): void;
 }
 
+/** What a node says about a request: a proposal, a vote, an abandon, a result, a certificate, evidence. Signed by custody. */
+export interface Statement {
+  /** Whom it concerns. Others may see it too: it holds nothing secret. */
+  readonly to: readonly NodeId[];
+  readonly wire: Uint8Array;
+  /** What it is about: statements of one topic are withdrawn together. */
+  readonly topic: string;
+}
+
+/**
+ * How statements reach the nodes that they concern, also ones that are away for a while. May repeat and reorder; what comes
+ * out is believed in nothing: custody checks every signature and counts every vote itself.
+ */
+export interface Coordination {
+  publish(statement: Statement): void;
+  /** Nobody needs what was published on this topic any more. */
+  withdraw(topic: string): void;
+  /** Begin to hand over others' statements. Called once. */
+  start(statement: (wire: Uint8Array) => void): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Messages to single peers that are repeated until they arrive: what a node offers a coordination without a store of its own. */
+export interface Messenger {
+  /** Until the peer has it, the topic is closed, or nobody can be waiting for it any more. */
+  send(to: NodeId, payload: Uint8Array, topic: string): void;
+  close(topic: string): void;
+}
+
 export interface Timer {
   cancel(): void;
 }

@@ -1,5 +1,8 @@
 export { chainContract } from "./chain-contract.ts";
 export type { ChainPlace } from "./chain-contract.ts";
+export { messageCoordination } from "./coordination.ts";
+export { coordinationContract } from "./coordination-contract.ts";
+export type { CoordinationPlace } from "./coordination-contract.ts";
 export { ledgerContract } from "./ledger-contract.ts";
 export type { LedgerWorld } from "./ledger-contract.ts";
 export { memoryStore } from "./memory-store.ts";

@@ -1,0 +1,1 @@
+export { meshCoordination } from "./mesh.ts";
