@@ -15,8 +15,9 @@ export type {
 } from "./chain-port.ts";
 export type { Notice } from "./context.ts";
 export { Delivery } from "./delivery.ts";
+export type { ClusterView, NodeView } from "./cluster-view.ts";
 export { ConclaveNode } from "./node.ts";
-export type { ClusterView, NodeParts, NodeView } from "./node.ts";
+export type { NodeParts } from "./node.ts";
 export { IdempotencyConflict, WalletNotReady } from "./payments.ts";
 export type { PaymentWish } from "./payments.ts";
 export { MAX_BUFFERED_BYTES, MAX_FRAME_BYTES } from "./ports.ts";

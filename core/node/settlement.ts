@@ -11,6 +11,9 @@ import type { WalletView } from "./wallet.ts";
 
 /** States in which the chain is asked about a payment. */
 const WATCHED: readonly TransactionState[] = ["signed", "broadcasting", "confirmed"];
+/** States without a known signature in which a payment may still turn out to be paid, and how many of the latest are sought. */
+const UNSIGNED: readonly TransactionState[] = ["voting", "approved", "signing", "unresolved", "rejected", "aborted_timeout"];
+const MAX_SOUGHT = 50;
 /** A payment this deep is not looked at any more. */
 const FORGET_DEPTH = 100;
 
@@ -56,20 +59,41 @@ export class Settlement {
     { atOnce }: { readonly atOnce: boolean },
   ): Promise<void> {
     const id = requestHex(request);
-    if (this.#watched.has(id)) return;
     const view = await this.#view(id, revision);
-    if (view === null) return;
+    if (view === null || !(await this.#complete(id, view, rawTx))) return;
+    if (atOnce) this.#context.slowLane.post(() => this.#broadcast(this.#watched.get(id)!));
+    this.#schedule(atOnce ? this.#context.timings.chainPollMs : this.#context.timings.broadcastGraceMs);
+  }
+
+  /** From here on the payment is followed to its end. False if it is already, or if the other code objects. */
+  async #complete(id: RequestId, view: PaymentView, rawTx: Uint8Array): Promise<boolean> {
+    if (this.#watched.has(id)) return false;
+    const { txid } = view;
     const prevouts = view.inputs.map(({ own, value }) => ({ script: own.scriptPubKey, value }));
     const objections = this.#context.secondOpinion({ rawTx, prevouts });
     if (objections.length > 0) {
       const message = `the second opinion refuses transaction ${txid}: ${objections.join("; ")}`;
       await this.#context.audit("transaction.refused-by-second-opinion", id, { objections: objections.join("; ") });
-      return this.#context.notify({ kind: "problem", message });
+      this.#context.notify({ kind: "problem", message });
+      return false;
     }
     await this.#records.apply(id, { kind: "signatureComplete" }, { signedTx: rawTx, bitcoinTxid: txid, reason: null });
     this.#watched.set(id, { request: id, txid, rawTx, broadcastMs: null, released: false });
-    if (atOnce) this.#context.slowLane.post(() => this.#broadcast(this.#watched.get(id)!));
-    this.#schedule(atOnce ? this.#context.timings.chainPollMs : this.#context.timings.broadcastGraceMs);
+    return true;
+  }
+
+  /** Payments that this node holds no signature of may be on the chain nevertheless: others completed them and are gone. */
+  async #seek(): Promise<void> {
+    const { store, chain, mailbox } = this.#context;
+    const { rows } = await store.transactions.list({ limit: MAX_SOUGHT, states: UNSIGNED });
+    for (const { txid: id } of rows) {
+      for (const { number } of await store.requests.revisions(id)) {
+        const view = await this.#view(id, number);
+        if (view === null || (await chain.status(view.txid)) === null) continue;
+        const rawTx = await chain.rawTransaction(view.txid);
+        if (rawTx !== null) await mailbox.run(() => this.#complete(id, view, rawTx));
+      }
+    }
   }
 
   async #view(id: RequestId, revision: number): Promise<PaymentView | null> {
@@ -108,9 +132,11 @@ export class Settlement {
   }
 
   async #poll(): Promise<void> {
-    if (this.#polling || this.#watched.size === 0) return;
+    if (this.#polling) return;
     this.#polling = true;
     try {
+      await this.#seek();
+      if (this.#watched.size === 0) return;
       const { height } = await this.#context.chain.tip();
       for (const watched of this.#watched.values()) await this.#look(watched, height);
     } finally {

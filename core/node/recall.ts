@@ -1,0 +1,88 @@
+/** After a restart: hand custody what the store kept of the requests that matter. Custody verifies all of it again. */
+import { proposalCodec, requestCodec, requestId, revisionCodec } from "@conclave/custody";
+import type { NodeId } from "@conclave/consensus";
+import type { Context } from "./context.ts";
+import type { Payments } from "./payments.ts";
+import type { PaymentRecords } from "./records.ts";
+import type { RequestId } from "./store/ids.ts";
+import type { StoredRequest } from "./store/requests.ts";
+import type { TransactionState } from "./store/transactions.ts";
+
+/** Ended requests that peers may still ask about: the latest ones, whatever their state. */
+const LATEST_REQUESTS = 20;
+
+/** States in which peers that come back may lack something of a payment, and custody has to know it. */
+const OPEN_STATES: readonly TransactionState[] = [
+  "pending",
+  "voting",
+  "approved",
+  "rejected",
+  "signing",
+  "signed",
+  "broadcasting",
+  "unresolved",
+];
+
+/** States in which a vote may still be wanted; after an approval too, should one of its voters turn out a liar. */
+const OPEN_TO_VOTES: ReadonlySet<string> = new Set(["pending", "voting", "approved", "signing"]);
+
+export interface RecallParts {
+  readonly context: Context;
+  readonly records: PaymentRecords;
+  readonly payments: Payments;
+  readonly signers: Map<RequestId, readonly NodeId[]>;
+}
+
+/** Requests that are open or recent, oldest first. */
+export async function recentRequests({ store }: Context): Promise<readonly StoredRequest[]> {
+  const open = await store.transactions.list({ limit: 500, states: OPEN_STATES });
+  const latest = await store.requests.list({ limit: LATEST_REQUESTS });
+  const known = new Map(latest.rows.map((stored) => [stored.id, stored]));
+  for (const { txid } of open.rows) {
+    const stored = known.get(txid) ?? (await store.requests.get(txid));
+    if (stored !== undefined) known.set(txid, stored);
+  }
+  return [...known.values()].toSorted((a, b) => a.createdAtMs - b.createdAtMs || (a.id < b.id ? -1 : 1));
+}
+
+export async function recall(parts: RecallParts): Promise<void> {
+  for (const stored of await recentRequests(parts.context)) await recallRequest(parts, stored);
+}
+
+async function recallRequest(parts: RecallParts, { id, body }: StoredRequest): Promise<void> {
+  const { custody, store, clock, submit } = parts.context;
+  const request = requestCodec.decode(body);
+  const revisions = await store.requests.revisions(id);
+  const proposals = [null, ...revisions].map((revision) =>
+    proposalCodec.encode({ request, revision: revision && revisionCodec.decode(revision.body) }),
+  );
+  const votes: Uint8Array[] = [];
+  for (const round of await store.votes.rounds(id)) {
+    votes.push(...(await store.votes.list(round.id)).map(({ bytes }) => bytes));
+  }
+  const events = await custody.recall(clock.nowMs(), { proposals, votes, abandons: [] });
+  await submit(events.filter(({ kind }) => kind === "verdict"));
+  await recallSigners(parts, id);
+  await resumeVote(parts, id, requestId(request), revisions.at(-1)?.number);
+}
+
+async function recallSigners({ context, signers }: RecallParts, id: RequestId): Promise<void> {
+  const { custody, store, clock } = context;
+  for (const { result } of await store.events.ofRequest(id)) {
+    const events = result === null ? [] : await custody.recallResult(clock.nowMs(), result);
+    for (const event of events) if (event.kind === "signed") signers.set(id, event.signers);
+  }
+}
+
+/** A request that was taken in but not voted on when the process died. */
+async function resumeVote(
+  { records, payments }: RecallParts,
+  id: RequestId,
+  bytes: Uint8Array,
+  revision: number | undefined,
+): Promise<void> {
+  const status = await records.status(id);
+  if (revision === undefined || status === undefined) return;
+  if (status.state === "pending") await records.apply(id, { kind: "votingOpened" });
+  if (OPEN_TO_VOTES.has(status.state)) payments.consider(bytes, revision);
+}
