@@ -2,17 +2,7 @@
  * Requests, votes and abandons of this node. A vote is cast only after custody has read the whole payment itself, compared
  * it with the request and its own policy, and made the promise durable; other nodes' votes are verified before they count.
  */
-import {
-  codec,
-  concatBytes,
-  equalBytes,
-  fixedBytes,
-  record,
-  toHex,
-  transcript,
-  uint,
-  type Codec,
-} from "@conclave/bytes";
+import { concatBytes, equalBytes, toHex, transcript } from "@conclave/bytes";
 import {
   checkPayment,
   networks,
@@ -28,7 +18,6 @@ import {
   doubleVoteEvidence,
   signedVoteCodec,
   signVote,
-  toleratedFaults,
   verifyVote,
   type Evidence,
   type NodeId,
@@ -37,35 +26,27 @@ import {
 } from "@conclave/consensus";
 import type { Engine } from "@conclave/crypto";
 import type { KeyShare, Valid } from "@conclave/keys";
-import { ballotOf, Docket, DocketRefused, type KnownRequest, type KnownRevision } from "./docket.ts";
+import { Abandons } from "./abandons.ts";
+import {
+  ballotOf,
+  Docket,
+  DocketRefused,
+  nameOf,
+  topicOf,
+  type KnownPayment,
+  type KnownRequest,
+  type KnownRevision,
+} from "./docket.ts";
 import type { Envelope, HeaderFields } from "./envelope.ts";
 import type { Emit } from "./events.ts";
 import type { Identity } from "./identity.ts";
-import {
-  abandonsNeeded,
-  decideAbandon,
-  decideRelease,
-  decideVote,
-  intentOf,
-  type RevisionName,
-  type VoteAsk,
-} from "./locks/index.ts";
-import { proposalCodec, type PaymentRequestBody } from "./request.ts";
+import { decideRelease, decideVote, intentOf, type ReleaseEvidence, type VoteAsk } from "./locks/index.ts";
+import { proposalCodec } from "./request.ts";
 import type { SafetyLog } from "./safety-log.ts";
 import { policyHash, type CustodySettings } from "./settings.ts";
 
 /** Votes of one voter that arrive before their requests: kept, so that no order of messages loses one. */
 const MAX_EARLY_VOTES = 64;
-
-interface Abandon {
-  readonly request: Uint8Array;
-  readonly revision: number;
-  readonly digest: Uint8Array;
-}
-
-export const abandonCodec: Codec<Abandon> = codec(
-  record({ request: fixedBytes(32), revision: uint({ min: 1, max: 1_000 }), digest: fixedBytes(32) }),
-);
 
 /** What the host knows of the chain when it asks for a vote. Custody believes it in nothing that could move money. */
 export interface VoteCircumstances {
@@ -76,9 +57,6 @@ export interface VoteCircumstances {
   /** Ids of our own waiting transactions that this revision replaces. */
   readonly replaces: readonly string[];
 }
-
-/** A payment request whose wallet this node holds a share of. */
-export type KnownPayment = KnownRequest & { readonly request: PaymentRequestBody };
 
 export interface ApprovalParts {
   readonly engine: Engine;
@@ -94,17 +72,22 @@ export interface ApprovalParts {
 
 export class Approvals {
   readonly docket: Docket;
+  readonly abandons: Abandons;
   readonly #parts: ApprovalParts;
   readonly #policy: Uint8Array;
   readonly #earlyVotes: SignedVote[] = [];
-  /** By request, then `number:digest`: who promised never to sign it. */
-  readonly #abandons = new Map<string, Map<string, Abandon & { readonly nodes: Set<NodeId> }>>();
   readonly #verdicts = new Set<string>();
   /** By hash of the proposal: the origin's envelope, to be passed on as it is. Lost with the process; the origin has more. */
   readonly #proposals = new Map<string, Uint8Array>();
 
   constructor(parts: ApprovalParts) {
     this.#parts = parts;
+    this.abandons = new Abandons({
+      ...parts,
+      payment: (id) => this.payment(id),
+      peersOf: (entry) => this.#peers(entry),
+      release: (evidence) => this.#release(evidence),
+    });
     this.docket = new Docket({ engine: parts.engine, roster: parts.settings.roster });
     this.#policy = policyHash(parts.settings);
   }
@@ -128,7 +111,7 @@ export class Approvals {
     // Votes may overtake the revision that they are about.
     const paid = this.payment(entry.id);
     if (revision === null || paid === undefined) return;
-    this.#recallAbandon(paid, revision.number);
+    this.abandons.recall(paid, paid.revisions.get(revision.number)!);
     for (const round of roundsOf(paid, revision.number)) this.#count(paid, revision.number, round);
   }
 
@@ -274,24 +257,6 @@ export class Approvals {
     return [...perVoter.values()].map((signed) => signedVoteCodec.encode(signed));
   }
 
-  /** Promise never to sign a revision, if no partial signature for it left this node (L6). */
-  abandon(id: Uint8Array, number: number): void {
-    const { log, emit, seal, identity } = this.#parts;
-    const entry = this.payment(id);
-    const known = entry?.revisions.get(number);
-    if (entry === undefined || known === undefined) return;
-    const decision = decideAbandon(log.state, nameOf(entry, known));
-    if (!decision.ok) {
-      const objection = { code: decision.code, message: decision.reason };
-      return emit({ kind: "objected", request: id, revision: number, objections: [objection] });
-    }
-    log.commit(decision.records);
-    const body = abandonCodec.encode({ request: id, revision: number, digest: known.digest });
-    const envelope = seal({ kind: "abandon", request: id, round: String(number) }, body);
-    emit({ kind: "send", to: this.#peers(entry), wire: envelope.wire, topic: topicOf(id), statement: true });
-    this.addAbandon(identity.id, envelope);
-  }
-
   /** Send a peer what this node knows of a request and has signed about it. */
   republish(id: Uint8Array, to: NodeId): void {
     const entry = this.docket.get(id);
@@ -318,68 +283,8 @@ export class Approvals {
       if (voter !== this.#parts.identity.id) continue;
       send({ kind: "vote", request: id, round: `${revision}.${round}` }, signedVoteCodec.encode(signed));
     }
-    for (const abandon of this.#abandons.get(toHex(id))?.values() ?? []) {
-      if (!abandon.nodes.has(this.#parts.identity.id)) continue;
-      const { request, revision, digest } = abandon;
-      send(
-        { kind: "abandon", request: id, round: String(revision) },
-        abandonCodec.encode({ request, revision, digest }),
-      );
-    }
-  }
-
-  /** An own abandon outlives the process in the journal: say it again to whoever asks, and count it. */
-  #recallAbandon(entry: KnownPayment, number: number): void {
-    const known = entry.revisions.get(number)!;
-    const name = nameOf(entry, known);
-    if (!intentOf(this.#parts.log.state, name)?.abandoned.has(`${number}:${toHex(known.digest)}`)) return;
-    const body = abandonCodec.encode({ request: entry.id, revision: number, digest: known.digest });
-    const fields = { kind: "abandon" as const, request: entry.id, round: String(number) };
-    this.addAbandon(this.#parts.identity.id, this.#parts.seal(fields, body));
-  }
-
-  /** A member promised never to sign a revision. With n − t + 1 + f of them it is dead for everybody. */
-  addAbandon(node: NodeId, { body, wire }: Envelope): void {
-    const abandon = abandonCodec.decode(body);
-    const entry = this.payment(abandon.request);
-    const key = entry && this.#parts.keyOf(entry.request.wallet);
-    if (entry === undefined || key === undefined) return;
-    if (!key.record.parties.some((party) => toHex(party.node) === node)) return;
-    const byRevision = this.#abandons.get(toHex(entry.id)) ?? new Map<string, Abandon & { nodes: Set<NodeId> }>();
-    this.#abandons.set(toHex(entry.id), byRevision);
-    const name = `${abandon.revision}:${toHex(abandon.digest)}`;
-    const known = byRevision.get(name) ?? { ...abandon, nodes: new Set<NodeId>() };
-    byRevision.set(name, known);
-    if (known.nodes.has(node)) return;
-    known.nodes.add(node);
-    const committee = {
-      n: key.record.parties.length,
-      t: key.record.threshold,
-      f: toleratedFaults(key.record.parties.length),
-    };
-    const dead = known.nodes.size >= abandonsNeeded(committee);
-    this.#parts.emit({ kind: "abandoned", request: entry.id, revision: abandon.revision, node, wire, dead });
-    if (dead) this.#releaseAbandoned(entry, [...byRevision.values()], committee);
-  }
-
-  #releaseAbandoned(
-    entry: KnownPayment,
-    all: readonly (Abandon & { readonly nodes: ReadonlySet<NodeId> })[],
-    committee: { n: number; t: number; f: number },
-  ): void {
-    const enough = all.filter(({ nodes }) => nodes.size >= abandonsNeeded(committee));
-    const abandons = enough.map(({ revision, digest, nodes }) => ({ revision, digest, nodes: [...nodes] }));
-    const proof = transcript("custody/abandons", {
-      abandons: abandons.map(({ digest, nodes }) => [digest, [...nodes]]),
-    });
-    this.#release({
-      wallet: entry.request.wallet,
-      intent: entry.id,
-      reason: "abandoned-by-quorum",
-      committee,
-      abandons,
-      proof,
-    });
+    const payment = this.payment(id);
+    if (payment !== undefined) this.abandons.republish(payment, to);
   }
 
   /**
@@ -413,7 +318,7 @@ export class Approvals {
     return rounds.some((round) => this.tally(entry, known, round)?.verdict === "approved");
   }
 
-  #release(evidence: Parameters<typeof decideRelease>[1]): void {
+  #release(evidence: ReleaseEvidence): void {
     const { log, emit } = this.#parts;
     const decision = decideRelease(log.state, evidence);
     if (!decision.ok || decision.records.length === 0) return;
@@ -427,17 +332,8 @@ export class Approvals {
   }
 }
 
-export const nameOf = (entry: KnownPayment, known: KnownRevision): RevisionName => ({
-  wallet: entry.request.wallet,
-  intent: entry.id,
-  revision: known.revision.number,
-  digest: known.digest,
-});
-
 const roundsOf = ({ votes }: KnownRequest, number: number): readonly number[] => [
   ...new Set(votes.filter(({ vote }) => vote.revision === number).map(({ vote }) => vote.round)),
 ];
 
 const proposalDigest = (proposal: Uint8Array): Uint8Array => transcript("custody/proposal", { proposal });
-
-export const topicOf = (request: Uint8Array): string => `request:${toHex(request)}`;

@@ -2,9 +2,8 @@
  * One attempt at one event, from acks to results: the sessions of its inputs, the channels that seal their direct parts, and
  * the envelopes that carry them. Dies with the process; nothing of it is ever resumed.
  */
-import { assert, equalBytes, type Rng } from "@conclave/bytes";
+import { assert, equalBytes } from "@conclave/bytes";
 import type { NodeId } from "@conclave/consensus";
-import type { Engine } from "@conclave/crypto";
 import {
   roundOf,
   Session,
@@ -14,72 +13,20 @@ import {
   type Message,
   type Part,
   type PartyIndex,
-  type Protocol,
-  type Ssid,
 } from "@conclave/protocol";
 import {
   ackCodec,
   attemptId,
   beginCodec,
+  heldByAll,
   selectSigners,
   setupHash,
   subjectRound,
-  type AttemptSubject,
+  type Ack,
 } from "./attempts.ts";
-import {
-  headerCodec,
-  sealCiphertext,
-  sealEnvelope,
-  type Envelope,
-  type EnvelopeReader,
-  type Header,
-  type Kind,
-} from "./envelope.ts";
-import type { Emit } from "./events.ts";
-import type { Identity } from "./identity.ts";
+import type { AttemptEnvironment, AttemptPlan, Member, SessionPlan } from "./attempt-plan.ts";
+import { headerCodec, sealCiphertext, sealEnvelope, type Envelope, type Header, type Kind } from "./envelope.ts";
 import { openChannel, type Channel } from "./sealing.ts";
-
-export interface Member {
-  readonly index: PartyIndex;
-  readonly node: NodeId;
-}
-
-/** One session of an attempt, ready to start. */
-export interface SessionPlan {
-  readonly protocol: Protocol<unknown, unknown>;
-  readonly ssid: Ssid;
-  readonly config: unknown;
-}
-
-/** What an attempt is for: everything that differs between key generation and signing. */
-export interface AttemptPlan {
-  readonly subject: AttemptSubject;
-  readonly coordinator: NodeId;
-  readonly members: readonly Member[];
-  /** How many take part: all members for key generation, the threshold for a signature. */
-  readonly needed: number;
-  /** Height written in the request; seeds the choice of signers. */
-  readonly height: number;
-  /** Key and epoch in use; zeros and 0 while a key is made. */
-  readonly key: Uint8Array;
-  readonly epoch: number;
-  sessions(signers: readonly PartyIndex[], acks: readonly Uint8Array[]): readonly SessionPlan[];
-  /** Make a session's records durable, with whatever locks its first partial needs. The reason if the rules forbid it. */
-  commit(session: SessionPlan, records: readonly Uint8Array[]): { readonly refused: string | null };
-  /** Every session is done; `results` in order of inputs. */
-  done(results: readonly unknown[], signers: readonly Member[]): void;
-  /** A session's fault is proven by signed envelopes. */
-  convict(culprit: NodeId, abort: Abort, plan: SessionPlan, wires: readonly Uint8Array[]): void;
-}
-
-export interface AttemptEnvironment {
-  readonly engine: Engine;
-  readonly identity: Identity;
-  readonly roster: Uint8Array;
-  readonly reader: EnvelopeReader;
-  readonly rng: Rng;
-  readonly emit: Emit;
-}
 
 interface Running {
   readonly plan: SessionPlan;
@@ -147,6 +94,7 @@ export class Attempt {
       nonce: rng(32),
       ephemeral: engine.x25519Public(this.#ephemeral),
       generation,
+      holds: this.plan.holds,
     });
     const envelope = this.#seal("ack", { receiver: this.plan.coordinator }, body);
     if (this.coordinates) this.addAck(envelope);
@@ -196,6 +144,8 @@ export class Attempt {
     if (acks === null) return this.#drop(envelope.header.sender, "begin with acks that do not belong to its setup");
     if (acks.size < this.plan.needed) return this.#drop(envelope.header.sender, "begin with fewer acks than signers");
     this.#begin = envelope;
+    const held = heldByAll([...acks.values()].map(({ holds }) => holds));
+    if (held.length > 0) return this.#refuseHeld(held);
     const { subject, height, key, needed } = this.plan;
     const signers = selectSigners({ key, height, subject }, [...acks.keys()], needed);
     this.#signers = this.plan.members.filter(({ index }) => signers.includes(index));
@@ -205,9 +155,15 @@ export class Attempt {
     else this.#wipe();
   }
 
+  #refuseHeld(held: readonly Uint8Array[]): void {
+    const reason = "everybody holds a share of an earlier attempt's key: it is certified instead";
+    this.#abort({ fault: "refused", reason, culprits: [], suspects: [] });
+    this.plan.finishHeld(held);
+  }
+
   /** Null unless every ack is a different member's, signed for this setup, in order, and the own one is as it was sent. */
-  #readAcks(wires: readonly Uint8Array[]): ReadonlyMap<PartyIndex, { node: NodeId; ephemeral: Uint8Array }> | null {
-    const acks = new Map<PartyIndex, { node: NodeId; ephemeral: Uint8Array }>();
+  #readAcks(wires: readonly Uint8Array[]): ReadonlyMap<PartyIndex, Ack & { readonly node: NodeId }> | null {
+    const acks = new Map<PartyIndex, Ack & { readonly node: NodeId }>();
     let last = 0;
     for (const wire of wires) {
       const { header, body } = this.#env.reader.open(wire);
@@ -217,7 +173,7 @@ export class Attempt {
       if (header.receiver !== this.plan.coordinator || !equalBytes(ack.setup, this.setup)) return null;
       if (!this.#isUsable(ack.ephemeral)) return null;
       if (member.index === this.#self.index && !this.#isOwn(ack.ephemeral)) return null;
-      acks.set(member.index, { node: member.node, ephemeral: ack.ephemeral });
+      acks.set(member.index, { ...ack, node: member.node });
       last = member.index;
     }
     return acks;

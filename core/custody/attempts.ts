@@ -2,7 +2,19 @@
  * The handshake before a session: setup → ack → begin. The coordinator asks, everyone eligible acknowledges with a fresh
  * nonce and ephemeral key, and `begin` hands all acks to all signers. Anyone can recompute who coordinates and who signs.
  */
-import { assert, bytes, codec, fixedBytes, list, record, toHex, transcript, uint, type Codec } from "@conclave/bytes";
+import {
+  assert,
+  bytes,
+  codec,
+  equalBytes,
+  fixedBytes,
+  list,
+  record,
+  toHex,
+  transcript,
+  uint,
+  type Codec,
+} from "@conclave/bytes";
 import { ascending, MAX_PARTIES, type PartyIndex } from "@conclave/protocol";
 
 /** How many heights one coordinator serves before the role moves on by itself. */
@@ -42,11 +54,29 @@ export interface Ack {
   readonly ephemeral: Uint8Array;
   /** The sender's journal position: shows a journal that was rolled back. */
   readonly generation: number;
+  /**
+   * For a key generation: certificates of keys of the same purpose that the sender finished and that are not active. What one
+   * member does not name can never be certified by it any more, and so by nobody.
+   */
+  readonly holds: readonly Uint8Array[];
 }
 
+/** Unfinished keys of one purpose that a node goes on with; an ack that names them all fits into `begin`. */
+export const MAX_HELD_KEYS = 32;
+
 export const ackCodec: Codec<Ack> = codec(
-  record({ setup: fixedBytes(32), nonce: fixedBytes(32), ephemeral: fixedBytes(32), generation: uint({ min: 1 }) }),
+  record({
+    setup: fixedBytes(32),
+    nonce: fixedBytes(32),
+    ephemeral: fixedBytes(32),
+    generation: uint({ min: 1 }),
+    holds: list(fixedBytes(32), { max: MAX_HELD_KEYS }),
+  }),
 );
+
+/** Keys that every ack names. */
+export const heldByAll = ([first = [], ...others]: readonly (readonly Uint8Array[])[]): readonly Uint8Array[] =>
+  first.filter((held) => others.every((holds) => holds.some((other) => equalBytes(other, held))));
 
 export interface Begin {
   readonly setup: Uint8Array;

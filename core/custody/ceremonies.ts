@@ -8,10 +8,19 @@ import { signedVoteCodec, type Evidence, type NodeId } from "@conclave/consensus
 import type { Engine } from "@conclave/crypto";
 import { keygenProtocol, type KeyShare, type Valid } from "@conclave/keys";
 import { ascending, ssidFromAcks, type Abort, type Part, type PartyIndex, type Protocol } from "@conclave/protocol";
-import { nameOf, type Approvals, type KnownPayment } from "./approvals.ts";
-import { Attempt, type AttemptPlan, type Member, type SessionPlan } from "./attempt.ts";
-import { attemptId, coordinatorIndex, setupCodec, subjectRound, type AttemptSubject, type Setup } from "./attempts.ts";
-import type { KnownRequest, KnownRevision } from "./docket.ts";
+import type { Approvals } from "./approvals.ts";
+import { Attempt } from "./attempt.ts";
+import type { AttemptPlan, Member, SessionPlan } from "./attempt-plan.ts";
+import {
+  attemptId,
+  coordinatorIndex,
+  MAX_HELD_KEYS,
+  setupCodec,
+  subjectRound,
+  type AttemptSubject,
+  type Setup,
+} from "./attempts.ts";
+import { nameOf, type KnownPayment, type KnownRequest, type KnownRevision } from "./docket.ts";
 import { sealEnvelope, type Envelope, type EnvelopeReader } from "./envelope.ts";
 import type { Emit } from "./events.ts";
 import type { Identity } from "./identity.ts";
@@ -45,6 +54,10 @@ export interface CeremonyParts {
   readonly banned: () => ReadonlySet<NodeId>;
   readonly keyOf: (wallet: Uint8Array) => Valid<KeyShare> | undefined;
   readonly addKey: (share: KeyShare) => void;
+  /** Keys of a purpose: whether one is active, and certificates of those that are not. */
+  readonly keysFor: (purpose: string) => { readonly active: boolean; readonly unfinished: readonly Uint8Array[] };
+  /** Ask everybody again for the certificate of an unfinished key. */
+  readonly collect: (certificate: Uint8Array) => void;
   readonly accuse: (evidence: Evidence) => void;
   readonly storage: StorageSeal;
 }
@@ -153,7 +166,8 @@ export class Ceremonies {
   #join(plan: AttemptPlan, setup: Envelope): void {
     const { subject, coordinator } = plan;
     for (const [id, older] of this.#attempts) {
-      if (!equalBytes(older.plan.subject.request, subject.request)) continue;
+      const samePurpose = plan.purpose !== null && older.plan.purpose === plan.purpose;
+      if (!samePurpose && !equalBytes(older.plan.subject.request, subject.request)) continue;
       if (!older.ended) older.close();
       this.#parts.emit({ kind: "close", topic: id });
     }
@@ -188,6 +202,11 @@ export class Ceremonies {
       return `scheme ${request.scheme} is not available here`;
     const purpose = request.purpose === "messages" || request.purpose === `wallet/${settings.network}`;
     if (!purpose) return `this node makes keys for ${settings.network} only`;
+    // A wallet has one key: nobody could say which of two addresses is the cluster's.
+    const isWallet = request.purpose !== "messages";
+    const { active, unfinished } = this.#parts.keysFor(request.purpose);
+    if (isWallet && active) return `there is a key for ${request.purpose}`;
+    if (isWallet && unfinished.length > MAX_HELD_KEYS) return `too many unfinished keys for ${request.purpose}`;
     const members: Member[] = settings.roster.nodes.map(({ id }, i) => ({ index: (i + 1) as PartyIndex, node: id }));
     const nodes = new Map(members.map(({ index, node }) => [index, fromHex(node)]));
     const { scheme, threshold, quorum } = request;
@@ -196,6 +215,11 @@ export class Ceremonies {
       ...this.#common(subject, members, request.height, members.length),
       key: ZEROS,
       epoch: 0,
+      purpose: isWallet ? request.purpose : null,
+      holds: isWallet ? unfinished : [],
+      finishHeld: (held) => {
+        for (const certificate of held) this.#parts.collect(certificate);
+      },
       sessions: (signers, acks) => {
         const facts = {
           suite: this.#keygen.id,
@@ -235,6 +259,9 @@ export class Ceremonies {
       ...this.#common(subject, members, entry.request.height, threshold),
       key: entry.request.wallet,
       epoch,
+      purpose: null,
+      holds: [],
+      finishHeld: () => {},
       sessions: (signers, acks) => this.#signingSessions({ entry, known, subject, share, scheme }, signers, acks),
       commit: ({ ssid }, records) => this.#commitPartial(entry, known, subject, { id: ssid, records }),
       done: (results, signers) =>

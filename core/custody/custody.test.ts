@@ -1,175 +1,142 @@
-import assert from "node:assert/strict";
-import { test } from "node:test";
 import { toHex } from "@conclave/bytes";
+import { seededDice } from "@conclave/protocol/testing";
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { viewKey } from "./index.ts";
+import { requestId } from "./request.ts";
+import { Cluster } from "./testing/cluster.ts";
+import { beginKeygen, keygenRequest, openKeygen, proposeKeygen, runKeygen } from "./testing/keygens.ts";
 import {
-  buildPayment,
-  defaultFeePolicy,
-  deriveScript,
-  feeRate,
-  networks,
-  sats,
-  verifySchnorr,
-  inputDigests,
-  readPayment,
-} from "@conclave/bitcoin";
-import { portableEngine, secp256k1Group } from "@conclave/crypto";
-import { seededRng } from "@conclave/crypto/testing";
-import { secp256k1Taproot, signProtocol, type SignConfig } from "@conclave/frost";
-import { keyRecordCodec } from "@conclave/keys";
-import { memoryJournal, memoryVault } from "@conclave/custody/testing";
-import {
-  createIdentity,
-  Custody,
-  proposalCodec,
-  requestId,
-  rosterEntry,
-  type CustodyEvent,
-  type SigningScheme,
-} from "./index.ts";
+  approve,
+  attemptName,
+  circumstances,
+  coin,
+  coordinatorOf,
+  paidAt,
+  payment,
+  propose,
+  sign,
+} from "./testing/payments.ts";
 
-const suite = secp256k1Taproot(secp256k1Group);
-const scheme: SigningScheme = {
-  scheme: "frost-secp256k1-taproot",
-  protocol: signProtocol(suite) as never,
-  config: ({ key, share, tweak, message, approval }): SignConfig => ({
-    suite: suite.id,
-    keyId: key,
-    epoch: share.record.epoch,
-    threshold: share.record.threshold,
-    publicKey: share.record.publicKey,
-    chainCode: share.record.chainCode,
-    publicShares: new Map(share.record.parties.map(({ index, publicShare }) => [index, publicShare])),
-    share: share.secret,
-    tweak,
-    message,
-    approval,
-  }),
-  signature: (result) => result as Uint8Array,
-};
-
-test("five custodies make a key and sign a payment", () => {
-  const n = 5,
-    t = 4;
-  const vaults = Array.from({ length: n }, () => memoryVault());
-  const ids = vaults.map((v, i) => createIdentity(portableEngine, v, seededRng("id" + i)));
-  const roster = { cluster: "local", version: 1, nodes: ids.map((id, i) => rosterEntry(id, "node" + (i + 1))) };
-  const settings = {
-    roster,
-    network: "regtest" as const,
-    threshold: t,
-    quorum: t,
-    policy: { fees: defaultFeePolicy.regtest, maxInputs: 20, minConfirmations: 0, maxLocktimeAhead: 10 },
-    burialDepth: 6,
-  };
-  const cs = vaults.map(
-    (vault, i) =>
-      new Custody({
-        engine: portableEngine,
-        vault,
-        journal: memoryJournal(),
-        rng: seededRng("r" + i),
-        schemes: [scheme],
-        settings,
-      }),
-  );
-  const log: string[] = [];
-  const seen: CustodyEvent[][] = cs.map(() => []);
-  const queue: { to: number; wire: Uint8Array }[] = [];
-  const put = (i: number, events: CustodyEvent[]) => {
-    for (const e of events) {
-      seen[i]!.push(e);
-      if (e.kind === "send") for (const to of e.to) queue.push({ to: ids.findIndex((x) => x.id === to), wire: e.wire });
-      else log.push(`${i + 1} ${e.kind} ${"reason" in e ? e.reason : ""}`);
+describe("a payment", () => {
+  test("is proposed, approved and signed, and every node ends with the same transaction", () => {
+    const cluster = new Cluster().start();
+    for (const { custody } of cluster.nodes) assert.ok(custody.status().ready);
+    const paid = payment(cluster, { coins: [coin(1), coin(2)], amount: 150_000n });
+    propose(cluster, paid);
+    approve(cluster, paid);
+    for (const party of cluster.all) {
+      assert.deepEqual(
+        cluster.events(party, "verdict").map(({ verdict }) => verdict),
+        ["approved"],
+      );
     }
-  };
-  const pump = () => {
-    while (queue.length) {
-      const { to, wire } = queue.shift()!;
-      put(to, cs[to]!.receive(1, wire));
-    }
-  };
-  cs.forEach((c, i) => put(i, c.start(1, [])));
-  pump();
-  assert.ok(cs.every((c) => c.status().ready));
-  const circumstances = { cluster: "local", idempotencyKey: "k", origin: ids[0]!.id, height: 0, expiresHeight: 1000 };
-  const kg = {
-    kind: "keygen" as const,
-    ...circumstances,
-    scheme: "frost-secp256k1-taproot" as const,
-    purpose: "wallet/regtest",
-    threshold: t,
-    quorum: t,
-  };
-  put(0, cs[0]!.propose(1, proposalCodec.encode({ request: kg, revision: null })));
-  pump();
-  put(0, cs[0]!.open(1, requestId(kg), 0, 0, 0));
-  pump();
-  const acked = seen[0]!.findLast((e) => e.kind === "acked")!;
-  assert.ok(acked.kind === "acked" && acked.waitingFor.length === 0);
-  const t0 = performance.now();
-  put(0, cs[0]!.begin(1, acked.attemptId, []));
-  pump();
-  console.log("keygen", performance.now() - t0);
-  assert.ok(
-    cs.every((c) => c.status().keys.length === 1),
-    log.join("\n"),
-  );
-  const { key, record } = cs[0]!.status().keys[0]!;
-  const rec = keyRecordCodec(secp256k1Group).decode(record);
-  const wallet = {
-    network: networks.regtest,
-    scriptType: "p2tr" as const,
-    publicKey: secp256k1Group.encode(rec.publicKey),
-    chainCode: rec.chainCode,
-  };
-  const coin = {
-    outpoint: { txid: "aa".repeat(32), vout: 0 },
-    value: sats(100_000n),
-    branch: 0 as const,
-    index: 0,
-    height: 5,
-    coinbase: false,
-    spentBy: null,
-  };
-  const to = deriveScript(wallet, 0, 7);
-  const payment = { recipient: to.address, amount: sats(50_000n), feeRate: feeRate(2_000n as never), metadata: null };
-  const psbt = buildPayment(wallet, {
-    inputs: [coin],
-    recipient: { script: to.scriptPubKey, value: sats(50_000n) },
-    metadata: null,
-    change: { index: 0, value: sats(49_700n) },
-    locktime: 10,
+    sign(cluster, paid);
+    assert.deepEqual(paidAt(cluster, paid), cluster.all);
+    const raw = cluster.all.map((party) => toHex(cluster.events(party, "signed")[0]!.rawTx));
+    assert.equal(new Set(raw).size, 1);
   });
-  const request = { kind: "payment" as const, ...circumstances, wallet: key, payment };
-  const id = requestId(request);
-  put(0, cs[0]!.propose(1, proposalCodec.encode({ request, revision: { request: id, number: 1, psbt } })));
-  pump();
-  cs.forEach((c, i) =>
-    put(
-      i,
-      c.vote(1, id, 1, true, {
-        round: 1,
-        coins: [coin],
-        tipHeight: 10,
-        changeIndex: { from: 0, to: 10 },
-        replaces: [],
-      }),
-    ),
-  );
-  pump();
-  assert.ok(
-    seen.every((s) => s.some((e) => e.kind === "verdict" && e.verdict === "approved")),
-    log.join("\n"),
-  );
-  put(0, cs[0]!.open(1, id, 1, 1, 0));
-  pump();
-  const a2 = seen[0]!.findLast((e) => e.kind === "acked")!;
-  put(0, cs[0]!.begin(1, (a2 as { attemptId: string }).attemptId, []));
-  pump();
-  const signed = seen.map((s) => s.find((e) => e.kind === "signed"));
-  assert.ok(signed.every(Boolean), log.slice(-40).join("\n"));
-  const view = readPayment(psbt, wallet);
-  void inputDigests(view);
-  void verifySchnorr;
-  void toHex;
+
+  test("is signed whatever order its messages arrive in", () => {
+    for (const seed of ["a", "b", "c", "d", "e", "f"]) {
+      const dice = seededDice(seed);
+      const cluster = new Cluster({ n: 4, t: 3, seed }).start();
+      const paid = payment(cluster);
+      const shuffled = (): void => cluster.pump((waiting) => dice.below(waiting));
+      // All at once: votes and a setup may overtake the request that they are about.
+      cluster.do(1, (custody, nowMs) => custody.propose(nowMs, paid.proposal));
+      shuffled();
+      for (const party of cluster.all) {
+        cluster.do(party, (custody, nowMs) => custody.vote(nowMs, paid.id, 1, true, circumstances(paid)));
+      }
+      shuffled();
+      cluster.do(coordinatorOf(cluster, paid), (custody, nowMs) => custody.open(nowMs, paid.id, 1, 1, 0));
+      shuffled();
+      cluster.do(coordinatorOf(cluster, paid), (custody, nowMs) => custody.begin(nowMs, attemptName(paid), []));
+      shuffled();
+      assert.deepEqual(paidAt(cluster, paid), cluster.all, `seed ${seed}`);
+    }
+  });
+
+  test("whose votes overtake its content is counted when the content comes", () => {
+    const cluster = new Cluster({ n: 4, t: 3 }).start();
+    const paid = payment(cluster);
+    const held: { from: number; to: number; wire: Uint8Array }[] = [];
+    cluster.route = (frame, { header }) => {
+      if (header.kind !== "proposal" || frame.to !== 4) return [frame];
+      held.push(frame);
+      return [];
+    };
+    propose(cluster, paid);
+    approve(cluster, paid, { by: [1, 2, 3] });
+    assert.deepEqual(cluster.events(4, "verdict"), []);
+    cluster.inject(...held);
+    cluster.pump();
+    assert.equal(cluster.events(4, "verdict")[0]?.verdict, "approved");
+  });
+});
+
+describe("a second revision", () => {
+  test("whose votes overtake it is counted when it comes", () => {
+    const cluster = new Cluster({ n: 4, t: 3 }).start();
+    const first = payment(cluster);
+    propose(cluster, first);
+    const second = payment(cluster, { number: 2, coins: [coin(2)] });
+    const held: { from: number; to: number; wire: Uint8Array }[] = [];
+    cluster.route = (frame, { header }) => {
+      if (header.kind !== "proposal" || frame.to !== 4) return [frame];
+      held.push(frame);
+      return [];
+    };
+    propose(cluster, second);
+    approve(cluster, second, { by: [1, 2, 3] });
+    assert.deepEqual(cluster.events(4, "verdict"), []);
+    cluster.inject(...held);
+    cluster.pump();
+    const [verdict] = cluster.events(4, "verdict");
+    assert.deepEqual([verdict?.revision, verdict?.verdict], [2, "approved"]);
+  });
+});
+
+describe("a key", () => {
+  test("is made by everybody, certified by everybody, and only then used", () => {
+    const cluster = new Cluster({ n: 3, t: 2, withKey: false }).start();
+    const key = runKeygen(cluster);
+    assert.ok(key !== null);
+    const records = cluster.nodes.map(({ custody }) => toHex(custody.status().keys[0]!.record));
+    assert.equal(new Set(records).size, 1);
+    const view = viewKey(cluster.node(1).custody.status().keys[0]!.record);
+    assert.deepEqual([view.threshold, view.quorum, view.purpose], [2, 2, "wallet/regtest"]);
+    assert.deepEqual(
+      view.members.map(({ node }) => node),
+      cluster.nodes.map(({ identity }) => identity.id),
+    );
+  });
+
+  test("is refused with other numbers, another network or a scheme that this node does not run", () => {
+    const cluster = new Cluster({ n: 3, t: 2, withKey: false }).start();
+    const asks = [
+      [{ threshold: 3, quorum: 3 }, /threshold 2 and quorum 2/],
+      [{ quorum: 3 }, /threshold 2 and quorum 2/],
+      [{ purpose: "wallet/mainnet" }, /makes keys for regtest only/],
+      [{ purpose: "wallet/regtest/2" }, /makes keys for regtest only/],
+      [{ scheme: "frost-ed25519" as const, purpose: "messages" }, /scheme frost-ed25519 is not available/],
+    ] as const;
+    for (const [change, reason] of asks) {
+      const request = { ...keygenRequest(cluster), ...change, idempotencyKey: JSON.stringify(change) };
+      proposeKeygen(cluster, request);
+      cluster.do(1, (custody, nowMs) => custody.open(nowMs, requestId(request), 0, 0, 0));
+      assert.match(cluster.dropped(1).at(-1)!, reason);
+    }
+  });
+
+  test("is not made without everybody", () => {
+    const cluster = new Cluster({ n: 3, t: 2, withKey: false }).start();
+    cluster.kill(3);
+    const request = keygenRequest(cluster);
+    proposeKeygen(cluster, request);
+    openKeygen(cluster, request);
+    beginKeygen(cluster, request);
+    assert.deepEqual(cluster.events(1, "begun"), []);
+  });
 });

@@ -7,10 +7,10 @@ import { InclusionRefused, PaymentRefused, SignatureRefused, type InclusionClaim
 import { evidenceCodec, rosterHash, signedVoteCodec, type Ban, type Evidence, type NodeId } from "@conclave/consensus";
 import type { Engine } from "@conclave/crypto";
 import type { KeyRecord, KeyShare } from "@conclave/keys";
-import { Approvals, topicOf, type VoteCircumstances } from "./approvals.ts";
+import { Approvals, type VoteCircumstances } from "./approvals.ts";
 import { beginCodec } from "./attempts.ts";
 import { Ceremonies } from "./ceremonies.ts";
-import { DocketRefused } from "./docket.ts";
+import { DocketRefused, topicOf } from "./docket.ts";
 import { EnvelopeReader, EnvelopeRefused, sealEnvelope, type Envelope, type HeaderFields } from "./envelope.ts";
 import type { CustodyEvent } from "./events.ts";
 import { loadIdentity, type Identity } from "./identity.ts";
@@ -98,7 +98,12 @@ export class Custody {
     };
     this.#approvals = new Approvals(shared);
     const addKey = (share: KeyShare): void => this.#addKey(share);
-    this.#ceremonies = new Ceremonies({ ...shared, approvals: this.#approvals, schemes, addKey });
+    const keysFor = (purpose: string) => this.#keys.ofPurpose(purpose);
+    const collect = (certificate: Uint8Array): void => {
+      const held = this.#keys.holds(certificate);
+      if (held?.active === false) this.#certify(held.record, true);
+    };
+    this.#ceremonies = new Ceremonies({ ...shared, approvals: this.#approvals, schemes, addKey, keysFor, collect });
     this.#witness = new Witness({
       ...shared,
       self: this.#identity.id,
@@ -136,6 +141,7 @@ export class Custody {
       for (const wire of statements) this.#attend(() => this.#witness.note(this.#reader.open(wire)));
       this.#log.commit([{ kind: "note", text: "start" }]);
       this.#witness.start();
+      this.#tellBans(this.#others());
       for (const { share } of this.#keys.pending()) this.#certify(share.record, true);
     });
   }
@@ -183,7 +189,7 @@ export class Custody {
         this.#attend(() => {
           const envelope = this.#reader.open(wire);
           if (envelope.header.kind !== "abandon") throw new CodecError(`a ${envelope.header.kind} is no abandon`);
-          this.#approvals.addAbandon(envelope.header.sender, envelope);
+          this.#approvals.abandons.add(envelope.header.sender, envelope);
         });
       }
     });
@@ -200,7 +206,7 @@ export class Custody {
   }
 
   abandon(nowMs: number, request: Uint8Array, revision: number): CustodyEvent[] {
-    return this.#speak(nowMs, () => this.#approvals.abandon(request, revision));
+    return this.#speak(nowMs, () => this.#approvals.abandons.promise(request, revision));
   }
 
   /** As coordinator, open an attempt at a request: key generation (revision and round 0) or the approved revision. */
@@ -251,6 +257,7 @@ export class Custody {
     const { header, body } = envelope;
     switch (header.kind) {
       case "hello":
+        this.#tellBans([header.sender]);
         return this.#witness.answer(envelope);
       case "witness":
         return this.#witness.hear(envelope);
@@ -261,7 +268,7 @@ export class Custody {
         this.#witness.note(envelope);
         return this.#approvals.addVote(signedVoteCodec.decode(body));
       case "abandon":
-        return this.#approvals.addAbandon(header.sender, envelope);
+        return this.#approvals.abandons.add(header.sender, envelope);
       case "result":
         return this.#takeResult(body);
       case "certificate":
@@ -344,10 +351,19 @@ export class Custody {
   #accuse(evidence: Evidence): void {
     const conviction = this.#tribunal.judge(evidence, this.#nowMs);
     if (conviction === null || conviction.node === this.#identity.id) return;
-    const { wire } = this.#seal({ kind: "evidence" }, conviction.evidence);
-    const to = this.#others().filter((node) => node !== conviction.node);
-    this.#emit({ kind: "send", to, wire, topic: "evidence", statement: true });
+    this.#tell(conviction, this.#others());
     this.#emit({ kind: "violation", node: conviction.node, violation: evidence.kind, evidence: conviction.evidence });
+  }
+
+  #tell({ node, evidence }: Pick<Ban, "node" | "evidence">, peers: readonly NodeId[]): void {
+    const { wire } = this.#seal({ kind: "evidence" }, evidence);
+    const to = peers.filter((peer) => peer !== node);
+    if (to.length > 0) this.#emit({ kind: "send", to, wire, topic: "evidence", statement: true });
+  }
+
+  /** What this node convicted others of, to peers that may not have heard: it, or they, were away when it happened. */
+  #tellBans(peers: readonly NodeId[]): void {
+    for (const ban of this.#tribunal.bans()) this.#tell(ban, peers);
   }
 
   #others(): readonly NodeId[] {

@@ -6,6 +6,7 @@ import { toHex } from "@conclave/bytes";
 import { readPayment, type PaymentView, type Wallet } from "@conclave/bitcoin";
 import { tally, type Ballot, type NodeId, type Roster, type SignedVote, type Tally } from "@conclave/consensus";
 import type { Engine } from "@conclave/crypto";
+import type { RevisionName } from "./locks/index.ts";
 import {
   requestId,
   revisionDigest,
@@ -32,6 +33,9 @@ export interface KnownRequest {
   readonly revisions: Map<number, KnownRevision>;
   readonly votes: SignedVote[];
 }
+
+/** A payment request whose wallet this node holds a share of. */
+export type KnownPayment = KnownRequest & { readonly request: PaymentRequestBody };
 
 /** Something handed in does not fit what is known, or is not well-formed. The reason says which rule it breaks. */
 export class DocketRefused extends Error {
@@ -150,3 +154,14 @@ export const ballotOf = (
   toHeight: request.expiresHeight,
   policies: new Map(),
 });
+
+/** The revision that a lock speaks of. */
+export const nameOf = (entry: KnownPayment, known: KnownRevision): RevisionName => ({
+  wallet: entry.request.wallet,
+  intent: entry.id,
+  revision: known.revision.number,
+  digest: known.digest,
+});
+
+/** What is sent about a request is withdrawn together. */
+export const topicOf = (request: Uint8Array): string => `request:${toHex(request)}`;

@@ -118,6 +118,13 @@ export class KeyRing {
       });
   }
 
+  /** Whether a key of this purpose is active, and the certificates of those that are not, in the order they are held. */
+  ofPurpose(purpose: string): { readonly active: boolean; readonly unfinished: readonly Uint8Array[] } {
+    const held = [...this.#keys.values()].filter(({ share }) => share.record.purpose === purpose);
+    const unfinished = held.filter(({ active }) => !active).map(({ share }) => share.record.certificate);
+    return { active: unfinished.length < held.length, unfinished };
+  }
+
   /** The share of an active key, for signing; undefined if there is none. */
   active(key: Uint8Array): Valid<KeyShare> | undefined {
     const held = [...this.#keys.values()].find(({ id, active }) => active && toHex(id) === toHex(key));

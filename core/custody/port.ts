@@ -80,12 +80,23 @@ export function serveCustody(custody: Custody, channel: Channel): void {
 }
 
 function answer(custody: Custody, id: number, name: Call, args: readonly unknown[]): AnswerMessage {
-  if (!CALLS.includes(name)) return { id, error: `custody has no call ${String(name)}` };
+  if (!CALLS.includes(name)) return { id, error: `custody has no call ${name}` };
   try {
-    return { id, value: (custody[name] as AnyCall).apply(custody, [...args]) };
+    return { id, value: detached((custody[name] as AnyCall).apply(custody, [...args])) };
   } catch (error) {
     return { id, error: error instanceof Error ? `${error.name}: ${error.message}` : "unknown error" };
   }
+}
+
+/**
+ * The same data, with all bytes in buffers of their own. A posted array takes its whole buffer along, and small arrays may be
+ * cut out of one large buffer, beside whatever secrets were encoded last: nothing but the bytes themselves may cross.
+ */
+function detached(value: unknown): unknown {
+  if (value instanceof Uint8Array) return Uint8Array.from(value);
+  if (Array.isArray(value)) return value.map(detached);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, detached(inner)]));
 }
 
 /** Custody failed in a way that it did not foresee. The text is safe to log. */

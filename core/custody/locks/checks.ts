@@ -5,7 +5,7 @@
 import { equalBytes, toHex } from "@conclave/bytes";
 import { outpointKey, type Outpoint } from "@conclave/bitcoin";
 import type { LockRecordOf } from "./records.ts";
-import { claimKey, isOpen, revisionKey, type Ballot, type Intent, type LockState } from "./state.ts";
+import { claimKey, isHeld, isOpen, revisionKey, type Ballot, type Intent, type LockState } from "./state.ts";
 
 /** A new revision is at most this far above the last one voted for, so that nobody can use the numbers up. */
 export const MAX_REVISION_GAP = 16;
@@ -83,13 +83,6 @@ const voteChecks = {
     return open === undefined ? null : `this node approved revision ${open[0]} and has not abandoned it`;
   }),
   "coin-locked": forYes(checkCoinsFree),
-  "coin-passed-on": forYes((intent, ask, state) => {
-    for (const { other, outpoint, open } of claimsOfOthers(state, intent, ask.outpoints)) {
-      if (!open && comesAfter(other, { id: intent.id, height: ask.height }))
-        return `coin ${outpoint} was promised to a later request, which could still be paid: choose another coin`;
-    }
-    return null;
-  }),
 } satisfies Record<string, Check<VoteAsk>>;
 
 /** What to check before a signature, likewise. */
@@ -176,36 +169,26 @@ function missesAnchor(anchor: string | null, outpoints: readonly Outpoint[]): st
 const spends = (outpoints: readonly Outpoint[], key: string): boolean =>
   outpoints.some((outpoint) => outpointKey(outpoint) === key);
 
+/**
+ * What this node abandoned counts too: its yes is out, and the others may still complete the payment. Without this, two
+ * intents that share a coin both find t signers when 2t ≤ n + f.
+ */
 function checkCoinsFree(
-  intent: Intent,
+  { wallet, id }: Intent,
   { outpoints }: { readonly outpoints: readonly Outpoint[] },
   state: LockState,
 ): string | null {
-  for (const { other, outpoint, open } of claimsOfOthers(state, intent, outpoints))
-    if (open) return `coin ${outpoint} is promised to request ${other.id}`;
-  return null;
-}
-
-/** Other intents' revisions that spend one of these coins and are not proven dead; `open` if this node might sign them. */
-function* claimsOfOthers(
-  state: LockState,
-  { wallet, id }: Intent,
-  outpoints: readonly Outpoint[],
-): Generator<{ readonly other: Intent; readonly outpoint: string; readonly open: boolean }> {
   for (const outpoint of outpoints.map(outpointKey)) {
     for (const other of state.claims.get(claimKey(wallet, outpoint)) ?? []) {
-      if (other.id === id || other.ended) continue;
-      for (const [number, content] of other.contents) {
-        if (!content.outpoints.includes(outpoint) || other.dead.has(`${number}:${content.digest}`)) continue;
-        yield { other, outpoint, open: isOpen(other, number, content) };
-      }
+      if (other.id === id) continue;
+      const holds = [...other.contents].some(
+        ([number, content]) => content.outpoints.includes(outpoint) && isHeld(other, number, content),
+      );
+      if (holds) return `coin ${outpoint} is promised to request ${other.id}, which is not proven dead`;
     }
   }
+  return null;
 }
-
-/** Requests are ordered by the ledger height they were made at, then by id. */
-const comesAfter = (a: Pick<Intent, "id" | "height">, b: Pick<Intent, "id" | "height">): boolean =>
-  a.height === b.height ? a.id > b.id : (a.height ?? 0) > (b.height ?? 0);
 
 /** The revision voted for last; 0 if none. */
 const highest = (contents: Intent["contents"]): number => Math.max(0, ...contents.keys());

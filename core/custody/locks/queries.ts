@@ -1,9 +1,9 @@
 /** Questions about the promises of this node that nothing is decided by: for coin selection, status and signer choice. */
 import { toHex } from "@conclave/bytes";
 import type { NodeId } from "@conclave/consensus";
-import { edgeKey, isOpen, secretKey, type Intent, type LockState } from "./state.ts";
+import { edgeKey, isHeld, isOpen, secretKey, type Intent, type LockState } from "./state.ts";
 
-/** A coin that this node promised to a payment. */
+/** A coin that this node promised to a payment, and that the payment may still spend whatever this node does. */
 export interface LockedCoin {
   /** `txid:vout` */
   readonly outpoint: string;
@@ -14,17 +14,17 @@ export interface LockedCoin {
 }
 
 /**
- * Coins of a wallet that no other request may be given. `except` is the request that looks for coins (hexadecimal id): its
- * own locks do not stand in its way. A coin that was promised to a later request and abandoned since is not listed, yet a
- * vote for an earlier request may still be refused (`coin-passed-on`).
+ * Coins of a wallet that no other request may be given: those in every revision this node voted for that is not proven
+ * dead, abandoned by this node or not. `except` is the request that looks for coins (hexadecimal id): its own locks do not
+ * stand in its way.
  */
 export function lockedCoins(state: LockState, wallet: Uint8Array, except?: string): readonly LockedCoin[] {
   const owner = toHex(wallet);
   const coins = new Map<string, LockedCoin>();
   for (const intent of state.intents.values()) {
-    if (intent.wallet !== owner || intent.ended || intent.id === except) continue;
+    if (intent.wallet !== owner || intent.id === except) continue;
     for (const [number, content] of intent.contents) {
-      if (!isOpen(intent, number, content)) continue;
+      if (!isHeld(intent, number, content)) continue;
       for (const outpoint of content.outpoints) {
         const txid = content.signed ?? coins.get(outpoint)?.txid ?? null;
         coins.set(outpoint, { outpoint, intent: intent.id, txid });

@@ -40,8 +40,6 @@ const voteSchema = record({
   value: bool,
   /** Hash of what else the vote says (policy, epoch, heights), so that the node never signs two versions of one vote. */
   context: fixedBytes(32),
-  /** Ledger height written in the request: later requests take precedence over earlier ones at a coin. */
-  height: uint(),
   /** Coins the revision spends. Empty if it is no payment. */
   outpoints: list(outpointSchema, { max: MAX_INPUTS }),
   /** The coin that a replacement says it shares with what it replaces; null for a payment of its own. */

@@ -3,7 +3,7 @@ import { fromHex, unreachable } from "@conclave/bytes";
 import { outpointKey, type Outpoint } from "@conclave/bitcoin";
 import type { NodeId } from "@conclave/consensus";
 import { grant, refuse, type Decision } from "./decision.ts";
-import { knownIntent, revisionKey, type Intent, type LockState } from "./state.ts";
+import { knownIntent, type Intent, type LockState } from "./state.ts";
 
 /** Evidence that custody verified, with the hash of it. */
 export type ReleaseEvidence = {
@@ -37,13 +37,7 @@ export interface Committee {
 export const abandonsNeeded = ({ n, t, f }: Committee): number => n - t + 1 + f;
 
 /** Why a lock was not released. */
-export type ReleaseRefusal =
-  | "no-anchor"
-  | "not-the-anchor"
-  | "own-payment"
-  | "nothing-abandoned"
-  | "too-few-abandons"
-  | "signed-not-abandoned";
+export type ReleaseRefusal = "no-anchor" | "not-the-anchor" | "own-payment" | "nothing-abandoned" | "too-few-abandons";
 
 /** The three ways out of a lock. Repeating one is harmless. */
 export function decideRelease(state: LockState, evidence: ReleaseEvidence): Decision<ReleaseRefusal> {
@@ -55,7 +49,7 @@ export function decideRelease(state: LockState, evidence: ReleaseEvidence): Deci
     case "foreign-spend":
       return releaseSpent(intent, evidence);
     case "abandoned-by-quorum":
-      return releaseAbandoned(intent, evidence);
+      return releaseAbandoned(evidence);
     default:
       return unreachable(evidence);
   }
@@ -83,19 +77,14 @@ function releaseSpent(intent: Intent, evidence: EvidenceOf<"foreign-spend">): De
   );
 }
 
-function releaseAbandoned(intent: Intent, evidence: EvidenceOf<"abandoned-by-quorum">): Decision<ReleaseRefusal> {
+/** Frees the coins of these revisions. The anchor stays until every revision that this node signed is among the dead. */
+function releaseAbandoned(evidence: EvidenceOf<"abandoned-by-quorum">): Decision<ReleaseRefusal> {
   const { abandons, committee } = evidence;
   const needed = abandonsNeeded(committee);
   if (abandons.length === 0) return refuse("nothing-abandoned", "no abandoned revision was named");
   const short = abandons.find(({ nodes }) => new Set(nodes).size < needed);
   if (short !== undefined)
     return refuse("too-few-abandons", `revision ${short.revision} needs ${needed} abandons to be dead for everybody`);
-  const dead = new Set(abandons.map(revisionKey));
-  for (const [revision, { digest, signed }] of intent.contents) {
-    const key = `${revision}:${digest}`;
-    if (signed !== null && !dead.has(key) && !intent.dead.has(key))
-      return refuse("signed-not-abandoned", `this node signed revision ${revision}, which is not proven dead`);
-  }
   return release(
     evidence,
     abandons.map(({ revision, digest }) => ({ revision, digest })),

@@ -24,7 +24,6 @@ const voteAsk = (revision: number, changes: Partial<VoteAsk> = {}): VoteAsk => (
   round: 1,
   value: true,
   context: bytes(9),
-  height: 10,
   outpoints: [coin(revision)],
   anchor: null,
   ...changes,
@@ -92,8 +91,7 @@ interface Case {
   readonly before: readonly Step[];
   readonly ask: Step;
 }
-const laterRequest = { intent: otherPayment, digest: bytes(50), height: 11, outpoints: [coin(1)] };
-const laterRequestName = { wallet, intent: otherPayment, revision: 1, digest: bytes(50) };
+const otherRequest = { intent: otherPayment, digest: bytes(50), outpoints: [coin(1)] };
 
 const voteRefusals: Readonly<Record<keyof typeof RULES.vote, Case>> = {
   "slot-taken": { before: [vote(1)], ask: vote(1, { value: false }) },
@@ -107,11 +105,7 @@ const voteRefusals: Readonly<Record<keyof typeof RULES.vote, Case>> = {
   dead: { before: [release(abandonEvidence([1], 3))], ask: vote(1) },
   "misses-anchor": { before: [vote(1), sign(1)], ask: vote(2) },
   "not-abandoned": { before: [vote(1)], ask: vote(2) },
-  "coin-locked": { before: [vote(1)], ask: vote(1, laterRequest) },
-  "coin-passed-on": {
-    before: [vote(1, laterRequest), (state) => decideAbandon(state, laterRequestName)],
-    ask: vote(1),
-  },
+  "coin-locked": { before: [vote(1)], ask: vote(1, otherRequest) },
 };
 
 const recorded =
@@ -138,7 +132,7 @@ const signRefusals: Readonly<Record<keyof typeof RULES.sign, Case>> = {
     ask: sign(2),
   },
   "coin-locked": {
-    before: [vote(1), recorded({ kind: "vote", ...voteAsk(1, laterRequest) })],
+    before: [vote(1), recorded({ kind: "vote", ...voteAsk(1, otherRequest) })],
     ask: sign(1),
   },
 };
@@ -195,7 +189,7 @@ void suite("every refusal by name", () => {
     assert.equal(code(decideRelease(state, spendEvidence(1, 60))), "granted");
   });
 
-  test("release: nothing-abandoned, too-few-abandons, signed-not-abandoned", () => {
+  test("release: nothing-abandoned, too-few-abandons", () => {
     const both = [coin(1), coin(2)];
     const state = after(vote(1), sign(1), vote(2, { outpoints: both }), sign(2, { outpoints: both }));
     assert.equal(abandonsNeeded({ n: 5, t: 4, f: 1 }), 3);
@@ -205,7 +199,6 @@ void suite("every refusal by name", () => {
     assert.ok(repeated.reason === "abandoned-by-quorum");
     const oneVoice = repeated.abandons.map((abandon) => ({ ...abandon, nodes: [node(1), node(1), node(1)] }));
     assert.equal(code(decideRelease(state, { ...repeated, abandons: oneVoice })), "too-few-abandons");
-    assert.equal(code(decideRelease(state, abandonEvidence([2], 3))), "signed-not-abandoned");
     assert.equal(code(decideRelease(state, abandonEvidence([1, 2], 3))), "granted");
   });
 
@@ -273,7 +266,7 @@ void suite("what is granted", () => {
 
   test("each of the three releases lets the wallet go on", () => {
     const signed = [vote(1), sign(1)];
-    const other = vote(1, laterRequest);
+    const other = vote(1, otherRequest);
     assert.equal(code(other(after(...signed))), "coin-locked");
     for (const evidence of [burial, spendEvidence(1, 60), abandonEvidence([1], 3)]) {
       const state = after(...signed, release(evidence));
@@ -284,14 +277,37 @@ void suite("what is granted", () => {
     }
   });
 
-  test("an abandoned coin passes to a later request, and back only when its promise is proven dead", () => {
-    const passed = [vote(1, laterRequest), (state: LockState) => decideAbandon(state, laterRequestName)];
-    const proof = { ...abandonEvidence([], 3), intent: otherPayment };
-    assert.ok(proof.reason === "abandoned-by-quorum");
-    const abandons = [{ ...laterRequestName, nodes: [node(0), node(1), node(2)] }];
-    assert.equal(code(vote(1)(after(...passed))), "coin-passed-on");
-    assert.equal(code(vote(1)(after(...passed, release({ ...proof, abandons })))), "granted");
-    assert.equal(code(vote(1, laterRequest)(after(vote(1), abandon(1)))), "granted");
+  test("an own abandon frees a coin for the same request at once, for others when the revision is proven dead", () => {
+    const same = vote(2, { outpoints: [coin(1)] });
+    const [other, back] = [vote(1, otherRequest), vote(3, { outpoints: [coin(1)] })];
+    assert.equal(code(same(after(vote(1), abandon(1)))), "granted");
+    const abandoned = after(vote(1), abandon(1));
+    assert.equal(code(other(abandoned)), "coin-locked");
+    assert.deepEqual(lockedCoins(abandoned, wallet), [{ outpoint: `${hex(1)}:0`, intent: hex(2), txid: null }]);
+    assert.deepEqual(lockedCoins(abandoned, wallet, hex(2)), []);
+    const dead = after(vote(1), abandon(1), release(abandonEvidence([1], 3)));
+    assert.deepEqual(lockedCoins(dead, wallet), []);
+    assert.equal(code(other(dead)), "granted");
+    assert.equal(code(back(after(vote(1), abandon(1), release(abandonEvidence([1], 3)), other))), "coin-locked");
+  });
+
+  test("every revision of a request holds its coins until it is dead itself", () => {
+    const state = after(vote(1), abandon(1), vote(2), abandon(2), release(abandonEvidence([2], 3)));
+    assert.equal(code(vote(1, otherRequest)(state)), "coin-locked");
+    assert.equal(code(vote(1, { ...otherRequest, outpoints: [coin(2)] })(state)), "granted");
+  });
+
+  test("an anchor stays until every signed revision is dead; what only a dead one spends is free before", () => {
+    const both = [coin(1), coin(2)];
+    const signedTwice = [vote(1), sign(1), vote(2, { outpoints: both }), sign(2, { outpoints: both })];
+    const state = after(...signedTwice, release(abandonEvidence([2], 3)));
+    assert.equal(intentOf(state, name(1))?.anchor, `${hex(1)}:0`);
+    assert.equal(code(vote(3)(state)), "misses-anchor");
+    assert.equal(code(vote(1, otherRequest)(state)), "coin-locked");
+    assert.equal(code(vote(1, { ...otherRequest, outpoints: [coin(2)] })(state)), "granted");
+    const free = after(...signedTwice, release(abandonEvidence([2], 3)), release(abandonEvidence([1], 3)));
+    assert.equal(intentOf(free, name(1))?.anchor, null);
+    assert.equal(code(vote(3)(free)), "granted");
   });
 
   test("coin selection sees whose coins are locked and which are signed", () => {

@@ -6,7 +6,12 @@
  * Why two revisions X < Y of one intent never both find t signers unless they spend a common coin: Y has q yes votes and
  * q + t > n + f, so some honest node voted for Y and signed X. It voted for X first (`not-newer`) and signed X before it
  * voted for Y (`not-last-vote`); it could not have abandoned X, so Y spends its anchor (`misses-anchor`), and X does too.
- * The model check beside this file explores this without the argument.
+ *
+ * Why two intents that share a coin never both find t signers: 2q ≥ q + t > n + f, so some honest node voted for both, and
+ * when it voted for the second it had proof that the first could not be paid any more (`coin-locked`). Its own abandon is
+ * no such proof. What this costs, and that no coin is stuck for good: `liveness.test.ts`.
+ *
+ * The model check beside this file explores all this without the arguments.
  */
 import { toHex } from "@conclave/bytes";
 import {

@@ -29,8 +29,6 @@ export interface Content {
 export interface Intent {
   readonly wallet: string;
   readonly id: string;
-  /** Ledger height written in the request; null until this node voted. */
-  height: number | null;
   /** By revision number: content this node ever voted yes on. */
   readonly contents: Map<number, Content>;
   /** By revision number, then round: yes and no. */
@@ -39,7 +37,7 @@ export interface Intent {
   readonly abandoned: Set<string>;
   /** `number:digest` of what can never pay any more, whoever signs. */
   readonly dead: Set<string>;
-  /** The coin that every further revision has to spend. Set by the first signature, cleared by a release. */
+  /** The coin that every further revision has to spend. Set by the first signature, cleared when all it signed is dead. */
   anchor: string | null;
   /** The payment is buried in the chain: nothing is left to do. */
   ended: boolean;
@@ -129,7 +127,6 @@ export function apply(state: LockState, record: LockRecord): void {
 
 function applyVote(state: LockState, vote: LockRecordOf<"vote">): void {
   const intent = openIntent(state, vote);
-  intent.height ??= vote.height;
   const ballot: Ballot = {
     digest: toHex(vote.digest),
     value: vote.value,
@@ -157,8 +154,11 @@ function openContent(state: LockState, intent: Intent, record: LockRecordOf<"vot
 function applyRelease(state: LockState, release: LockRecordOf<"release">): void {
   const intent = openIntent(state, release);
   for (const revision of release.dead) intent.dead.add(revisionKey(revision));
-  intent.anchor = null;
   if (release.reason === "buried-payment") intent.ended = true;
+  const binds = [...intent.contents].some(
+    ([number, content]) => content.signed !== null && isHeld(intent, number, content),
+  );
+  if (!binds) intent.anchor = null;
 }
 
 function applyCertificate(state: LockState, record: LockRecordOf<"certificate">): void {
@@ -182,6 +182,13 @@ export const intentOf = (state: LockState, { wallet, intent }: IntentName): Inte
 export const knownIntent = (state: LockState, name: IntentName): Intent =>
   intentOf(state, name) ?? newIntent(toHex(name.wallet), toHex(name.intent));
 
+/**
+ * Its coins are given to no other intent: nothing that this node knows keeps others from signing it. An own abandon binds
+ * this node alone and frees nothing.
+ */
+export const isHeld = ({ ended, dead }: Intent, number: number, { digest }: Content): boolean =>
+  !ended && !dead.has(`${number}:${digest}`);
+
 /** Neither abandoned by this node nor proven dead: this node signed it or might. */
 export const isOpen = ({ abandoned, dead }: Intent, number: number, { digest }: Content): boolean =>
   !abandoned.has(`${number}:${digest}`) && !dead.has(`${number}:${digest}`);
@@ -196,7 +203,6 @@ function openIntent(state: LockState, name: IntentName): Intent {
 export const newIntent = (wallet: string, id: string): Intent => ({
   wallet,
   id,
-  height: null,
   contents: new Map(),
   ballots: new Map(),
   abandoned: new Set(),

@@ -6,3 +6,7 @@ export { memoryVault } from "./memory-vault.ts";
 export type { MemoryVault, VaultDisk } from "./memory-vault.ts";
 export { vaultContract, vaultError } from "./vault-contract.ts";
 export type { VaultPlace } from "./vault-contract.ts";
+export { ackCodec, beginCodec, setupCodec } from "../attempts.ts";
+export { EnvelopeReader, sealEnvelope } from "../envelope.ts";
+export type { Envelope, HeaderFields, Kind } from "../envelope.ts";
+export { isSpent, replay } from "../locks/index.ts";

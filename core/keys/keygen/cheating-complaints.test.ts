@@ -112,7 +112,11 @@ for (const group of [secp256k1Group, ed25519Group]) {
     });
 
     test("a share that never comes ends in silence, which blames nobody", () => {
-      const { honest } = cheat({ ...run, cheater: two, rewrite: { round: OPEN, part: "direct", to: one, withhold: true } });
+      const { honest } = cheat({
+        ...run,
+        cheater: two,
+        rewrite: { round: OPEN, part: "direct", to: one, withhold: true },
+      });
       const abort = honest.get(one)!;
       assert.ok(abort.kind === "abort" && abort.fault === "silence");
       assert.deepEqual([abort.culprits, abort.suspects], [[], [two]]);

@@ -11,7 +11,15 @@ import {
 } from "@conclave/crypto";
 import { seededRng } from "@conclave/crypto/testing";
 import { Fault, roundOf, type Abort, type PartyIndex } from "@conclave/protocol";
-import { cheat, CALM, interceptSteps, parties, simulate, type Rewrite, type Simulation } from "@conclave/protocol/testing";
+import {
+  cheat,
+  CALM,
+  interceptSteps,
+  parties,
+  simulate,
+  type Rewrite,
+  type Simulation,
+} from "@conclave/protocol/testing";
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { keygenProtocol, type KeyShare } from "../index.ts";
@@ -83,7 +91,10 @@ for (const group of [secp256k1Group, ed25519Group]) {
     describe("round 1", () => {
       test("two commitments, one for each: echo mismatch, nobody is blamed and nobody has a key", () => {
         const other = { V: transcript("testing/other", {}) };
-        mismatch(rewriting(COMMIT, () => other, { to: one }), /saw other broadcasts/);
+        mismatch(
+          rewriting(COMMIT, () => other, { to: one }),
+          /saw other broadcasts/,
+        );
       });
 
       test("a copy of another party's commitment cannot be opened, not even by a copy of its opening", () => {
@@ -153,7 +164,11 @@ for (const group of [secp256k1Group, ed25519Group]) {
         for (const k of [0, 1]) {
           const cancelling = mod(-others.reduce((sum, polynomial) => sum + polynomial[k]!, 0n), group.order);
           const simulation = dealingOtherwise((own) =>
-            withPolynomial(group, own, own.polynomial.map((value, at) => (at === k ? cancelling : value))),
+            withPolynomial(
+              group,
+              own,
+              own.polynomial.map((value, at) => (at === k ? cancelling : value)),
+            ),
           );
           mismatch(simulation, /^the contributions cancel out$/);
         }
@@ -165,7 +180,10 @@ for (const group of [secp256k1Group, ed25519Group]) {
 
       test('"not one proof per coefficient"', () => {
         for (const proofs of [[], [1n], [1n, 2n, 3n]]) {
-          convicted(rewriting(PROVE, (own: Proofs) => ({ ...own, proofs })), "not one proof per coefficient");
+          convicted(
+            rewriting(PROVE, (own: Proofs) => ({ ...own, proofs })),
+            "not one proof per coefficient",
+          );
         }
       });
 
@@ -181,7 +199,10 @@ for (const group of [secp256k1Group, ed25519Group]) {
 
       test("a proof of one coefficient does not serve for another, nor another party's proof, nor last session's", () => {
         const convictedWith = (proofs: readonly bigint[]): void =>
-          convicted(rewriting(PROVE, (own: Proofs) => ({ ...own, proofs })), "proof of a coefficient does not verify");
+          convicted(
+            rewriting(PROVE, (own: Proofs) => ({ ...own, proofs })),
+            "proof of a coefficient does not verify",
+          );
         const [own, theirs, old] = [
           sentProofs(run, cheater),
           sentProofs(run, one),
@@ -257,7 +278,10 @@ for (const group of [secp256k1Group, ed25519Group]) {
     test("parties that agreed on different nodes or quorums end with different certificates, so none of them activates", () => {
       const config = run.configs.get(one)!;
       const nodes = new Map(config.nodes).set(three, transcript("testing/impostor", {}));
-      for (const other of [{ ...config, quorum: 3 }, { ...config, nodes }]) {
+      for (const other of [
+        { ...config, quorum: 3 },
+        { ...config, nodes },
+      ]) {
         const configs = new Map(run.configs).set(one, other);
         const shares = sharesOf(simulate({ ...run, configs, schedule: CALM }));
         const certificates = new Set(shares.map(({ record }) => record.certificate.join()));

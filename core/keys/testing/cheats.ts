@@ -82,7 +82,11 @@ export function judgeFromOutside(
   const view = viewHash(ssid, slot.round, abort.publicState);
   if (view.join() !== delivered.message.view.join()) throw new Error("the accused signed another view");
   try {
-    round.checkPublic(round.publicState.decode(abort.publicState), slot.from, round.broadcast!.decode(delivered.message.body));
+    round.checkPublic(
+      round.publicState.decode(abort.publicState),
+      slot.from,
+      round.broadcast!.decode(delivered.message.body),
+    );
   } catch (error) {
     if (error instanceof Fault && error.kind === "public") return error.message;
     throw error;

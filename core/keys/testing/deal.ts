@@ -1,7 +1,15 @@
 import { transcript, type Rng } from "@conclave/bytes";
 import { commit, evaluate, evaluateInExponent, randomPolynomial, type Group } from "@conclave/crypto";
 import type { PartyIndex } from "@conclave/protocol";
-import { certificateHash, curveOf, validateShare, type KeyShare, type Purpose, type Scheme, type Valid } from "../index.ts";
+import {
+  certificateHash,
+  curveOf,
+  validateShare,
+  type KeyShare,
+  type Purpose,
+  type Scheme,
+  type Valid,
+} from "../index.ts";
 
 /** What to deal. */
 export interface DealOptions {

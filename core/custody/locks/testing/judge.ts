@@ -1,5 +1,6 @@
 /** What a committee of the model has achieved, and whether money is in danger. */
 import { abandonsNeeded, type Committee } from "../release.ts";
+import type { LockRecord } from "../records.ts";
 import { apply, emptyState, type LockState } from "../state.ts";
 import {
   actionsOf,
@@ -102,6 +103,9 @@ export interface Outcome {
   readonly unsafe: boolean;
   /** Refusal codes in the order of the events. */
   readonly refusals: readonly string[];
+  /** What each node wrote down. */
+  readonly journals: readonly (readonly LockRecord[])[];
+  readonly outputs: readonly Output[];
 }
 
 /**
@@ -112,6 +116,7 @@ export function play(scenario: Scenario, voting: Voting, rules: NodeRules, event
   const world = judge(scenario, voting);
   const needs = new Map(actionsOf(scenario).map((entry) => [JSON.stringify(entry.action), entry.needs]));
   const states: LockState[] = Array.from({ length: voting.n - voting.f }, emptyState);
+  const journals: LockRecord[][] = states.map(() => []);
   const outputs: Output[] = states.map(() => ({ yes: 0, abandons: 0, partials: 0, anchors: 0 }));
   const refusals: string[] = [];
   let known = 0;
@@ -126,11 +131,14 @@ export function play(scenario: Scenario, voting: Voting, rules: NodeRules, event
       const decision = decide(scenario, state, event.action, rules);
       if (!decision.ok) refusals.push(decision.code);
       else if (((needs.get(JSON.stringify(event.action)) ?? -1) & ~known) !== 0) refusals.push("facts");
-      else for (const record of decision.records) apply(state, record);
+      else {
+        for (const record of decision.records) apply(state, record);
+        journals[event.node]!.push(...decision.records);
+      }
       outputs[event.node] = outputOf(scenario, state, outputs[event.node]!.anchors);
     }
     known |= world.established(outputs);
     unsafe ||= world.isUnsafe(known, outputs);
   }
-  return { unsafe, refusals };
+  return { unsafe, refusals, journals, outputs };
 }

@@ -2,14 +2,14 @@
  * One honest node as a finite automaton, built by asking the real rules about every action in every state they lead to.
  * Other nodes reach it only through facts that never become untrue again: approvals, proofs of death, the chain.
  */
-import { fromHex } from "@conclave/bytes";
-import { parseNodeId } from "@conclave/consensus";
+import { toHex } from "@conclave/bytes";
 import type { LockRecord } from "../records.ts";
 import { RULES, type Rules } from "../checks.ts";
 import type { Decision } from "../decision.ts";
 import { decideRelease } from "../release.ts";
 import { decideAbandon, decideSign, decideVote } from "../rules.ts";
 import { apply, emptyState, intentOf, type LockState } from "../state.ts";
+import { CONTEXT, contentDigest, FOREIGN_TXID, intentId, NODES, outpoint, PROOF, txidOf, WALLET } from "./names.ts";
 
 /** The decisions that a node of the model asks; tests replace one by a weaker form. */
 export interface NodeRules {
@@ -25,9 +25,10 @@ export interface Scenario {
   readonly name: string;
   readonly rounds: number;
   readonly intents: readonly {
-    readonly height: number;
     readonly revisions: readonly { readonly coins: readonly number[]; readonly anchor?: number }[];
   }[];
+  /** Without votes of no, which take a slot and do nothing else. */
+  readonly yesOnly?: boolean;
   /** With confirmations and foreign spends. */
   readonly chain?: boolean;
 }
@@ -35,15 +36,14 @@ export interface Scenario {
 /** A revision of a scenario, numbered over all intents by its place in the list. */
 export interface ModelRevision {
   readonly intent: number;
-  readonly height: number;
   readonly number: number;
   readonly coins: readonly number[];
   readonly anchor: number | null;
 }
 
 export const revisionsOf = ({ intents }: Scenario): readonly ModelRevision[] =>
-  intents.flatMap(({ height, revisions }, intent) =>
-    revisions.map(({ coins, anchor = null }, i) => ({ intent, height, number: i + 1, coins, anchor })),
+  intents.flatMap(({ revisions }, intent) =>
+    revisions.map(({ coins, anchor = null }, i) => ({ intent, number: i + 1, coins, anchor })),
   );
 
 export const coinCount = (revisions: readonly ModelRevision[]): number =>
@@ -85,7 +85,9 @@ export function actionsOf(scenario: Scenario): readonly { readonly action: Actio
   const ordinary = revisions.flatMap((_, revision) => [
     ...rounds.flatMap((round) => [
       { action: { kind: "vote", revision, round, value: true } as const, needs: 0 },
-      { action: { kind: "vote", revision, round, value: false } as const, needs: 0 },
+      ...(scenario.yesOnly === true
+        ? []
+        : [{ action: { kind: "vote", revision, round, value: false } as const, needs: 0 }]),
       { action: { kind: "sign", revision, round } as const, needs: facts.approved(revision, round) },
     ]),
     { action: { kind: "abandon", revision } as const, needs: 0 },
@@ -127,19 +129,6 @@ function chainActions(scenario: Scenario): readonly { readonly action: Action; r
 const nonEmptySubsets = (values: readonly number[]): readonly (readonly number[])[] =>
   Array.from({ length: (1 << values.length) - 1 }, (_, bits) => values.filter((_, i) => (((bits + 1) >> i) & 1) === 1));
 
-const filled = (tag: number, value: number): Uint8Array =>
-  fromHex(tag.toString(16).padStart(2, "0") + value.toString(16).padStart(62, "0"));
-const hexOf = (tag: number, value: number): string =>
-  tag.toString(16).padStart(2, "0") + value.toString(16).padStart(62, "0");
-const WALLET = filled(1, 0);
-const PROOF = filled(2, 0);
-const CONTEXT = filled(3, 0);
-const outpoint = (coin: number) => ({ txid: hexOf(4, coin), vout: 0 });
-const intentId = (intent: number): Uint8Array => filled(5, intent);
-const txidOf = (revision: number): string => hexOf(6, revision);
-const FOREIGN_TXID = hexOf(7, 0);
-const NODES = Array.from({ length: 8 }, (_, i) => parseNodeId(hexOf(8, i)));
-
 /** Asks the rules. The environment's facts are taken as verified, as custody does before it asks. */
 export function decide(
   scenario: Scenario,
@@ -150,7 +139,7 @@ export function decide(
   const revisions = revisionsOf(scenario);
   const nameOf = (r: number) => {
     const { intent, number } = revisions[r]!;
-    return { wallet: WALLET, intent: intentId(intent), revision: number, digest: filled(9, r) };
+    return { wallet: WALLET, intent: intentId(intent), revision: number, digest: contentDigest(r) };
   };
   const contentOf = (r: number) => {
     const { coins, anchor } = revisions[r]!;
@@ -159,8 +148,7 @@ export function decide(
   switch (action.kind) {
     case "vote": {
       const { revision, round, value } = action;
-      const { height } = revisions[revision]!;
-      const ask = { ...nameOf(revision), ...contentOf(revision), round, value, context: CONTEXT, height };
+      const ask = { ...nameOf(revision), ...contentOf(revision), round, value, context: CONTEXT };
       return decideVote(state, ask, rules);
     }
     case "abandon":
@@ -209,6 +197,8 @@ export interface Edge {
 
 export interface NodeAutomaton {
   readonly scenario: Scenario;
+  /** How each state came about. */
+  readonly journals: readonly (readonly LockRecord[])[];
   readonly outputs: readonly Output[];
   readonly edges: readonly (readonly Edge[])[];
 }
@@ -244,7 +234,7 @@ export function buildNode(scenario: Scenario, rules: NodeRules): NodeAutomaton {
     }
     edges.push(out);
   }
-  return { scenario, outputs, edges };
+  return { scenario, journals, outputs, edges };
 }
 
 /** A restart: the state is what the journal says. */
@@ -261,11 +251,18 @@ export function outputOf(scenario: Scenario, state: LockState, anchorsBefore: nu
   for (const [r, { intent: id, number }] of revisionsOf(scenario).entries()) {
     const intent = intentOf(state, { wallet: WALLET, intent: intentId(id) });
     for (const [round, { value }] of intent?.ballots.get(number) ?? []) if (value) yes |= facts.approved(r, round);
-    if (intent?.abandoned.has(`${number}:${hexOf(9, r)}`) === true) abandons |= facts.dead(r);
+    if (intent?.abandoned.has(`${number}:${toHex(contentDigest(r))}`) === true) abandons |= facts.dead(r);
     if ((intent?.contents.get(number)?.signed ?? null) !== null) partials |= 1 << r;
     for (let c = 0; c < coins; c++) if (intent?.anchor === `${outpoint(c).txid}:0`) anchors |= 1 << c;
   }
   return { yes, abandons, partials, anchors };
+}
+
+/** Has this node seen proof that the revision is dead? */
+export function hasDied(scenario: Scenario, state: LockState, revision: number): boolean {
+  const { intent: id, number } = revisionsOf(scenario)[revision]!;
+  const intent = intentOf(state, { wallet: WALLET, intent: intentId(id) });
+  return intent?.dead.has(`${number}:${toHex(contentDigest(revision))}`) === true;
 }
 
 function stateKey(scenario: Scenario, state: LockState, anchors: number): string {

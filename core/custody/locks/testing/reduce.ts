@@ -13,15 +13,22 @@ export interface Step {
 
 export interface Graph {
   readonly outputs: readonly Output[];
+  /** What a question asks of a state beside what it let out. Only states with the same label stand for each other. */
+  readonly labels: readonly string[];
   readonly steps: readonly (readonly Step[])[];
 }
 
 const within = (a: number, b: number): boolean => (a & ~b) === 0;
 
 /** Joins states that behave exactly alike. `classOf` maps states of the automaton to states of the graph. */
-export function joinAlike({ outputs, edges }: NodeAutomaton): { readonly graph: Graph; readonly classOf: Int32Array } {
+export function joinAlike(
+  { outputs, edges }: NodeAutomaton,
+  labels: readonly string[],
+): { readonly graph: Graph; readonly classOf: Int32Array } {
   const number = numbering();
-  let classOf = Int32Array.from(outputs, (o) => number(`${o.yes}.${o.abandons}.${o.partials}.${o.anchors}`));
+  let classOf = Int32Array.from(outputs, (o, state) =>
+    number(`${o.yes}.${o.abandons}.${o.partials}.${o.anchors}|${labels[state]!}`),
+  );
   for (let count = 0; count !== number.count();) {
     count = number.count();
     number.clear();
@@ -31,14 +38,15 @@ export function joinAlike({ outputs, edges }: NodeAutomaton): { readonly graph: 
       return number(`${own}|${[...new Set(steps)].sort().join()}`);
     });
   }
-  const [classOutputs, steps]: [Output[], Step[][]] = [[], []];
+  const [classOutputs, classLabels, steps]: [Output[], string[], Step[][]] = [[], [], []];
   for (const [state, own] of classOf.entries()) {
     if (classOutputs[own] !== undefined) continue;
     classOutputs[own] = outputs[state]!;
+    classLabels[own] = labels[state]!;
     const found = edges[state]!.map(({ needs, target }) => ({ needs, target: classOf[target]! }));
     steps[own] = found.filter((a, i) => found.findIndex((b) => a.needs === b.needs && a.target === b.target) === i);
   }
-  return { graph: { outputs: classOutputs, steps }, classOf };
+  return { graph: { outputs: classOutputs, labels: classLabels, steps }, classOf };
 }
 
 function numbering() {
@@ -55,7 +63,7 @@ function numbering() {
 export type Covers = (a: number, b: number) => boolean;
 
 /** The largest simulation: b has let out all that a has, and answers every step of a. */
-export function coverage({ outputs, steps }: Graph, facts: number): Covers {
+export function coverage({ outputs, labels, steps }: Graph, facts: number): Covers {
   const size = outputs.length;
   const covered = new Uint8Array(size * size);
   for (const [a, x] of outputs.entries())
@@ -63,7 +71,7 @@ export function coverage({ outputs, steps }: Graph, facts: number): Covers {
       const more =
         within(x.yes, y.yes | facts) && within(x.abandons, y.abandons | facts) && within(x.partials, y.partials);
       // Anchors are the exception: a shared one makes two payments safe.
-      if (more && within(y.anchors, x.anchors)) covered[a * size + b] = 1;
+      if (more && labels[a] === labels[b] && within(y.anchors, x.anchors)) covered[a * size + b] = 1;
     }
   const answers = (step: Step, b: number): boolean =>
     covered[step.target * size + b] === 1 ||
@@ -121,6 +129,7 @@ export function reachablePart(graph: Graph): { readonly graph: Graph; readonly o
   return {
     graph: {
       outputs: original.map((state) => graph.outputs[state]!),
+      labels: original.map((state) => graph.labels[state]!),
       steps: original.map((state) => steps[state]!.map(({ needs, target }) => ({ needs, target: place.get(target)! }))),
     },
     original,

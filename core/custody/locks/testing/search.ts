@@ -11,7 +11,7 @@ import { coverage, joinAlike, keepAll, prune, reachablePart, type Graph, type Pr
 export interface Exploration {
   /** States of the whole committee that were visited. */
   readonly states: number;
-  /** A run after which two payments are signed of which only one may be; null if there is none. */
+  /** A run to a state of the kind that was looked for; null if there is none. */
   readonly counterexample: readonly Event[] | null;
 }
 
@@ -20,21 +20,53 @@ export interface SearchOptions {
   readonly maxStates?: number;
   /** False visits every state of every node, to check that the reduction loses nothing. No trace then. */
   readonly reduced?: boolean;
+  /** By default: is a payment made twice? */
+  readonly question?: Question;
+}
+
+/** What to look for. Node states are those of the automaton. */
+export interface Question {
+  /** Whatever `isBad` reads of a node's state beside what it let out, which may only be compared as "more is worse". */
+  readonly labels: readonly string[];
+  readonly isBad: (facts: number, states: readonly number[]) => boolean;
+}
+
+/** Two payments are signed of which only one may be. */
+function paidTwice({ scenario, outputs }: NodeAutomaton, voting: Voting): Question {
+  const { isUnsafe } = judge(scenario, voting);
+  return {
+    labels: outputs.map(() => ""),
+    isBad: (facts, states) =>
+      isUnsafe(
+        facts,
+        states.map((state) => outputs[state]!),
+      ),
+  };
 }
 
 export function explore(
   automaton: NodeAutomaton,
   voting: Voting,
-  { maxStates = 20_000_000, reduced = true }: SearchOptions = {},
+  { maxStates = 20_000_000, reduced = true, question = paidTwice(automaton, voting) }: SearchOptions = {},
 ): Exploration {
-  const { graph, classOf } = joinAlike(automaton);
+  const { labels, isBad } = question;
+  const { graph, classOf } = joinAlike(automaton, labels);
   const { graph: small, original } = reduced
     ? reachablePart(graph)
-    : { graph: { outputs: automaton.outputs, steps: automaton.edges }, original: [] };
-  const search = new Search(small, judge(automaton.scenario, voting), reduced ? prune : keepAll);
-  const unsafe = search.run(voting.n - voting.f, maxStates);
-  if (unsafe === null) return { states: search.size, counterexample: null };
-  const path = reduced ? search.pathTo(unsafe) : [];
+    : { graph: { outputs: automaton.outputs, labels, steps: automaton.edges }, original: [] };
+  const states = reduced ? original.map((state) => classOf.indexOf(state)) : [...automaton.outputs.keys()];
+  const search = new Search(small, {
+    ...judge(automaton.scenario, voting),
+    isBad: (facts, nodes) =>
+      isBad(
+        facts,
+        nodes.map((node) => states[node]!),
+      ),
+    reduction: reduced ? prune : keepAll,
+  });
+  const bad = search.run(voting.n - voting.f, maxStates);
+  if (bad === null) return { states: search.size, counterexample: null };
+  const path = reduced ? search.pathTo(bad) : [];
   return { states: search.size, counterexample: concrete({ automaton, graph, classOf, original }, path, voting) };
 }
 
@@ -49,11 +81,15 @@ interface Move {
   readonly settle: Int32Array;
 }
 
+interface World extends Pick<ReturnType<typeof judge>, "established" | "chainEvents"> {
+  readonly isBad: (facts: number, nodes: readonly number[]) => boolean;
+  readonly reduction: (graph: Graph, facts: number) => Pruned;
+}
+
 /** Breadth first. States are kept packed: facts, and node states as digits of one number. */
 class Search {
   readonly #graph: Graph;
-  readonly #world: ReturnType<typeof judge>;
-  readonly #prune: (graph: Graph, facts: number) => Pruned;
+  readonly #world: World;
   readonly #pruned = new Map<number, Pruned>();
   readonly #visited = new Map<number, Set<number>>();
   readonly #facts: number[] = [];
@@ -61,17 +97,16 @@ class Search {
   readonly #parents: number[] = [];
   #honest = 0;
 
-  constructor(graph: Graph, world: ReturnType<typeof judge>, reduction: (graph: Graph, facts: number) => Pruned) {
+  constructor(graph: Graph, world: World) {
     this.#graph = graph;
     this.#world = world;
-    this.#prune = reduction;
   }
 
   get size(): number {
     return this.#keys.length;
   }
 
-  /** Index of the first unsafe state, or null. */
+  /** Index of the first bad state, or null. */
   run(honest: number, maxStates: number): number | null {
     assert(this.#graph.outputs.length ** honest <= Number.MAX_SAFE_INTEGER, "a state fits into a number");
     this.#honest = honest;
@@ -84,7 +119,7 @@ class Search {
     );
     for (let i = 0; i < this.#keys.length; i++) {
       if (i > maxStates) throw new RangeError(`more than ${maxStates} states`);
-      if (this.#world.isUnsafe(this.#facts[i]!, this.#outputs(this.#nodes(i)))) return i;
+      if (this.#world.isBad(this.#facts[i]!, this.#nodes(i))) return i;
       for (const { facts, nodes } of this.#successors(i)) this.#visit({ facts, nodes }, i);
     }
     return null;
@@ -156,7 +191,7 @@ class Search {
 
   #reduction(facts: number): Pruned {
     let pruned = this.#pruned.get(facts);
-    if (pruned === undefined) this.#pruned.set(facts, (pruned = this.#prune(this.#graph, facts)));
+    if (pruned === undefined) this.#pruned.set(facts, (pruned = this.#world.reduction(this.#graph, facts)));
     return pruned;
   }
 

@@ -1,0 +1,57 @@
+/** What an attempt is about and what it needs: everything that differs between key generation and signing. */
+import type { Rng } from "@conclave/bytes";
+import type { NodeId } from "@conclave/consensus";
+import type { Engine } from "@conclave/crypto";
+import type { Abort, PartyIndex, Protocol, Ssid } from "@conclave/protocol";
+import type { AttemptSubject } from "./attempts.ts";
+import type { EnvelopeReader } from "./envelope.ts";
+import type { Emit } from "./events.ts";
+import type { Identity } from "./identity.ts";
+
+export interface Member {
+  readonly index: PartyIndex;
+  readonly node: NodeId;
+}
+
+/** One session of an attempt, ready to start. */
+export interface SessionPlan {
+  readonly protocol: Protocol<unknown, unknown>;
+  readonly ssid: Ssid;
+  readonly config: unknown;
+}
+
+/** What an attempt is for: everything that differs between key generation and signing. */
+export interface AttemptPlan {
+  readonly subject: AttemptSubject;
+  readonly coordinator: NodeId;
+  readonly members: readonly Member[];
+  /** How many take part: all members for key generation, the threshold for a signature. */
+  readonly needed: number;
+  /** Height written in the request; seeds the choice of signers. */
+  readonly height: number;
+  /** Key and epoch in use; zeros and 0 while a key is made. */
+  readonly key: Uint8Array;
+  readonly epoch: number;
+  /** Purpose of the key that is made; null for a signature. Key generations of one purpose end one another. */
+  readonly purpose: string | null;
+  /** What the own ack says it holds. */
+  readonly holds: readonly Uint8Array[];
+  /** What everybody holds according to all acks, if anything: the attempt must not begin. Sees to it that it ends well. */
+  finishHeld(held: readonly Uint8Array[]): void;
+  sessions(signers: readonly PartyIndex[], acks: readonly Uint8Array[]): readonly SessionPlan[];
+  /** Make a session's records durable, with whatever locks its first partial needs. The reason if the rules forbid it. */
+  commit(session: SessionPlan, records: readonly Uint8Array[]): { readonly refused: string | null };
+  /** Every session is done; `results` in order of inputs. */
+  done(results: readonly unknown[], signers: readonly Member[]): void;
+  /** A session's fault is proven by signed envelopes. */
+  convict(culprit: NodeId, abort: Abort, plan: SessionPlan, wires: readonly Uint8Array[]): void;
+}
+
+export interface AttemptEnvironment {
+  readonly engine: Engine;
+  readonly identity: Identity;
+  readonly roster: Uint8Array;
+  readonly reader: EnvelopeReader;
+  readonly rng: Rng;
+  readonly emit: Emit;
+}
