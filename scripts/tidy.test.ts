@@ -25,6 +25,9 @@ const CORE_IMPORTS: Readonly<Record<string, readonly string[]>> = {
 /** Ports live in these; an adapter imports nothing else of ours. */
 const PORT_PACKAGES = ["node", "custody", "crypto", "consensus", "bitcoin", "bytes", "protocol"];
 
+/** Longer files are tables or tests; most are half as long. */
+const MAX_LINES = 450;
+
 const ours = (specifier: string): string | null =>
   /^@conclave\/(?<name>[a-z0-9-]+)/.exec(specifier)?.groups?.["name"] ?? null;
 
@@ -87,7 +90,10 @@ describe("who may import whom", () => {
 
   test("testing kits are imported by tests, benchmarks and scripts only", () => {
     assert.deepEqual(
-      violations((source) => importsOf(source).filter((specifier) => /\/testing(?:\/|$)/.test(specifier))),
+      violations(
+        (source) => importsOf(source).filter((specifier) => /\/testing(?:\/|$)/.test(specifier)),
+        code.filter(({ path }) => !path.startsWith("bench/") && !path.startsWith("scripts/")),
+      ),
       [],
     );
   });
@@ -181,7 +187,7 @@ describe("how it reads", () => {
   });
 
   test("no file is too long to read", () => {
-    const long = sources.filter(({ text }) => text.split("\n").length > 450).map(({ path }) => path);
+    const long = code.filter(({ text }) => text.split("\n").length > MAX_LINES).map(({ path }) => path);
     assert.deepEqual(long, []);
   });
 
@@ -197,7 +203,7 @@ describe("how it reads", () => {
 
   test("every package's entry point exports by name", () => {
     const found = violations(({ path, text }) =>
-      /\/index\.ts$/.test(path) && /export \*/.test(text) ? ["export *"] : [],
+      path.endsWith("/index.ts") && /export \*/.test(text) ? ["export *"] : [],
     );
     assert.deepEqual(found, []);
   });

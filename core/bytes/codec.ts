@@ -60,7 +60,7 @@ const DECODE_OPTIONS = {
 const DEFAULT_MAX_BYTES = 1 << 20;
 
 export function codec<T>(schema: Schema<T>, { maxBytes = DEFAULT_MAX_BYTES }: { maxBytes?: number } = {}): Codec<T> {
-  const encode = (value: T): Uint8Array => cborEncode(schema.toCbor(value));
+  const encode = (value: T): Uint8Array => encodeCbor(schema.toCbor(value));
   const decode = (bytes: Uint8Array): T => {
     if (bytes.length > maxBytes) throw new CodecError(`${bytes.length} bytes where at most ${maxBytes} are allowed`);
     const value = schema.fromCbor(decodeCbor(bytes), "");
@@ -69,6 +69,9 @@ export function codec<T>(schema: Schema<T>, { maxBytes = DEFAULT_MAX_BYTES }: { 
   };
   return { field: schema.field, encode, decode };
 }
+
+/** A plain array of its own: in Node the encoder hands out pooled memory, which a slice would share and a transfer move. */
+const encodeCbor = (value: Cbor): Uint8Array => new Uint8Array(cborEncode(value));
 
 function decodeCbor(bytes: Uint8Array): unknown {
   try {
@@ -90,7 +93,7 @@ export const nothing: Codec<null> = {
 
 /** Raw CBOR in and out, for tests that rewrite one field of a message and leave the rest. */
 export const rawCbor = {
-  encode: (value: Cbor): Uint8Array => cborEncode(value),
+  encode: (value: Cbor): Uint8Array => encodeCbor(value),
   decode: (bytes: Uint8Array): Cbor => decodeCbor(bytes) as Cbor,
 };
 

@@ -23,6 +23,9 @@ export const abandonCodec: Codec<Abandon> = codec(
   record({ request: fixedBytes(32), revision: uint({ min: 1, max: 1_000 }), digest: fixedBytes(32) }),
 );
 
+/** Promises of one member about one request: as many as a node knows revisions of it. More are made up. */
+const MAX_PROMISES = 64;
+
 /** A revision and the signed promises never to sign it. */
 type Abandoned = Abandon & { readonly promises: Map<NodeId, Uint8Array> };
 
@@ -81,8 +84,9 @@ export class Abandons {
     const byRevision = this.#of(entry);
     const name = `${abandon.revision}:${toHex(abandon.digest)}`;
     const known: Abandoned = byRevision.get(name) ?? { ...abandon, promises: new Map() };
+    const given = [...byRevision.values()].filter(({ promises }) => promises.has(node)).length;
+    if (known.promises.has(node) || given >= MAX_PROMISES) return;
     byRevision.set(name, known);
-    if (known.promises.has(node)) return;
     known.promises.set(node, wire);
     const n = record.parties.length;
     const committee = { n, t: record.threshold, f: toleratedFaults(n) };

@@ -2,10 +2,16 @@
 import { CodecError } from "@conclave/bytes";
 import { sats } from "@conclave/bitcoin";
 import { signedVoteCodec, signVote, voteCodec, type Vote } from "@conclave/consensus";
+import { seededRng } from "@conclave/crypto/testing";
+import { nodeEngine } from "@conclave/engine-node";
 import { mutations } from "@conclave/protocol/testing";
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { Cluster } from "./testing/cluster.ts";
+import { abandonCodec } from "./abandons.ts";
+import { Custody } from "./custody.ts";
+import { Cluster, taprootScheme } from "./testing/cluster.ts";
+import { memoryJournal } from "./testing/memory-journal.ts";
+import { memoryVault } from "./testing/memory-vault.ts";
 import {
   abandon,
   approve,
@@ -359,6 +365,7 @@ describe("two payments that race for one coin", () => {
       propose(cluster, retry);
       approve(cluster, retry);
       assert.ok(cluster.all.every((party) => approvedAt(cluster, party, retry)));
+      if (first !== 0b0011) continue;
       sign(cluster, retry);
       assert.deepEqual(paidAt(cluster, retry), cluster.all);
     }
@@ -389,5 +396,46 @@ describe("a revision that was abandoned", () => {
     assert.ok(vote(cluster, 4, other).some(({ kind }) => kind === "voted"));
     sign(cluster, paid);
     assert.deepEqual(paidAt(cluster, paid), []);
+  });
+
+  test("is remembered up to a limit for each member, so that a liar fills its own share and nobody else's", () => {
+    const cluster = new Cluster({ n: 4, t: 3 }).start();
+    const paid = payment(cluster);
+    propose(cluster, paid);
+    approve(cluster, paid);
+    for (let i = 0; i < 200; i++) {
+      const digest = Uint8Array.of(...new Uint8Array(31), i);
+      const body = abandonCodec.encode({ request: paid.id, revision: 7, digest });
+      cluster.deliver(1, cluster.forge(4, { kind: "abandon", request: paid.id, round: "7" }, body));
+    }
+    assert.equal(cluster.events(1, "abandoned").length, 64);
+    for (const party of [1, 2, 3]) abandon(cluster, party, paid);
+    cluster.pump();
+    assert.ok(cluster.events(1, "abandoned").at(-1)!.dead);
+  });
+});
+
+describe("a wallet with a member that is not in the roster any more", () => {
+  test("approves and signs nothing, and custody goes on", () => {
+    const cluster = new Cluster({ n: 5, t: 4 }).start();
+    const paid = payment(cluster);
+    propose(cluster, paid);
+    approve(cluster, paid);
+    const votes = cluster.events(1, "voted").map((event) => event.vote);
+    const { journalDisk, vaultDisk } = cluster.node(1);
+    const roster = { ...cluster.roster, version: 2, nodes: cluster.roster.nodes.slice(0, 4) };
+    const custody = new Custody({
+      engine: nodeEngine,
+      vault: memoryVault(vaultDisk),
+      journal: memoryJournal(journalDisk),
+      rng: seededRng("smaller roster"),
+      schemes: [taprootScheme],
+      settings: { ...cluster.settings, roster },
+    });
+    custody.start(1, []);
+    const events = custody.recall(1, { proposals: [paid.proposal], votes, abandons: [] });
+    assert.ok(events.some(({ kind }) => kind === "proposed"));
+    assert.ok(!events.some(({ kind }) => kind === "verdict"));
+    assert.equal(custody.status().sealed, null);
   });
 });

@@ -16,6 +16,7 @@ import {
 } from "@conclave/bitcoin";
 import {
   doubleVoteEvidence,
+  entryOf,
   signedVoteCodec,
   signVote,
   verifyVote,
@@ -227,6 +228,15 @@ export class Approvals {
     if (!isKnown && own.length < MAX_EARLY_VOTES) this.#earlyVotes.push(signed);
   }
 
+  /** A node was banned: its votes count no more, which may decide what they had left open. */
+  recount(): void {
+    for (const { id } of this.docket.all()) {
+      const entry = this.payment(id);
+      for (const number of entry?.revisions.keys() ?? [])
+        for (const round of roundsOf(entry!, number)) this.#count(entry!, number, round);
+    }
+  }
+
   #count(entry: KnownPayment, number: number, round: number): void {
     const known = entry.revisions.get(number);
     const tally = known && this.tally(entry, known, round);
@@ -245,6 +255,8 @@ export class Approvals {
     if (key === undefined) return undefined;
     const { parties, quorum, epoch } = key.record;
     const committee = parties.map(({ node }) => toHex(node) as NodeId);
+    // Who left the roster has no vote key any more: until the key is reshared nothing is approved.
+    if (committee.some((id) => entryOf(this.#parts.settings.roster, id) === undefined)) return undefined;
     const circumstances = { network: this.#parts.settings.network, banned: this.#parts.banned() };
     return this.docket.tally(entry, known, round, { committee, quorum, epoch }, circumstances);
   }

@@ -248,13 +248,16 @@ export class Ceremonies {
     if (share === undefined || scheme === undefined) return "this node has no active share of the key";
     const ask = this.#signAsk(entry, known, subject);
     const decision = ask && decideSign(log.state, ask);
-    if (decision === undefined || !decision.ok) return decision?.reason ?? "the key is not active here";
+    if (decision === undefined || !decision.ok)
+      return decision?.reason ?? "the key is not active here, or a member of it is not in the roster";
     const excluded = banned();
     const members = share.record.parties
       .map(({ index, node }) => ({ index, node: toHex(node) as NodeId }))
       .filter(({ node }) => !excluded.has(node));
     const { threshold, epoch } = share.record;
     if (members.length < threshold) return "too few members are not banned";
+    if (excluded.has(this.#parts.identity.id))
+      return "this node itself is banned: somebody speaks with its keys, or its disk went back";
     return {
       ...this.#common(subject, members, entry.request.height, threshold),
       key: entry.request.wallet,
@@ -357,7 +360,8 @@ export class Ceremonies {
     const { log } = this.#parts;
     const ask = this.#signAsk(entry, known, subject);
     const signing = ask && decideSign(log.state, ask);
-    if (signing === undefined || !signing.ok) return { refused: signing?.reason ?? "the key is not active here" };
+    if (signing === undefined || !signing.ok)
+      return { refused: signing?.reason ?? "the key is not active here, or a member of it is not in the roster" };
     // One nonce per session, bound to the very list, digest and key that it answers.
     const binding = transcript("custody/nonce", { records: [...nonce.records] });
     const spending = decideSpend(log.state, { purpose: "nonce", id: nonce.id, binding });

@@ -353,6 +353,7 @@ export class Custody {
     if (conviction === null || conviction.node === this.#identity.id) return;
     this.#tell(conviction, this.#others());
     this.#emit({ kind: "violation", node: conviction.node, violation: evidence.kind, evidence: conviction.evidence });
+    this.#approvals.recount();
   }
 
   #tell({ node, evidence }: Pick<Ban, "node" | "evidence">, peers: readonly NodeId[]): void {

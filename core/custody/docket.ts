@@ -59,6 +59,11 @@ export class Docket {
     this.#roster = roster;
   }
 
+  /** Every request, in the order in which they became known. */
+  all(): readonly KnownRequest[] {
+    return [...this.#requests.values()];
+  }
+
   get(id: Uint8Array): KnownRequest | undefined {
     return this.#requests.get(toHex(id));
   }

@@ -1,5 +1,5 @@
 /** Who is banned, on what evidence, and who never is. */
-import { equalBytes, rawCbor, toHex } from "@conclave/bytes";
+import { compareBytes, equalBytes, rawCbor, toHex } from "@conclave/bytes";
 import {
   BAN_DURATIONS_MS,
   evidenceCodec,
@@ -416,5 +416,21 @@ describe("a banned node", () => {
     vote(cluster, LIAR, paid, { round: 2 });
     cluster.pump();
     assert.ok(cluster.events(1, "voted").some(({ voter }) => voter === cluster.idOf(LIAR)));
+  });
+
+  test("that learns of its own ban, by a clone of it that lied, takes part in nothing and does not fail", () => {
+    const { cluster, paid } = proposed();
+    approve(cluster, paid, { by: [2, 3, 4, LIAR] });
+    const wires = [false, true].map((value) => voteBy(cluster, LIAR, paid, { value, round: 9 }));
+    const [first, second] = wires
+      .map((wire) => signedVoteCodec.decode(cluster.reader.open(wire).body))
+      .toSorted((a, b) => compareBytes(signedVoteCodec.encode(a), signedVoteCodec.encode(b)));
+    const evidence = evidenceCodec.encode({ kind: "DoubleVote", first: first!, second: second! });
+    cluster.deliver(LIAR, cluster.forge(1, { kind: "evidence" }, evidence));
+    assert.deepEqual(bannedAt(cluster, LIAR), [LIAR]);
+    sign(cluster, paid);
+    assert.deepEqual(cluster.events(LIAR, "joined"), []);
+    assert.match(cluster.dropped(LIAR).at(-1)!, /this node itself is banned/);
+    for (const party of HONEST) assert.ok(paidAt(cluster, paid).includes(party));
   });
 });
