@@ -41,7 +41,7 @@ import {
 import type { Envelope, HeaderFields } from "./envelope.ts";
 import type { Emit } from "./events.ts";
 import type { Identity } from "./identity.ts";
-import { decideRelease, decideVote, intentOf, type ReleaseEvidence, type VoteAsk } from "./locks/index.ts";
+import { decideRelease, decideVote, intentOf, isHeld, type ReleaseEvidence, type VoteAsk } from "./locks/index.ts";
 import { proposalCodec } from "./request.ts";
 import type { SafetyLog } from "./safety-log.ts";
 import { policyHash, type CustodySettings } from "./settings.ts";
@@ -70,6 +70,9 @@ export interface ApprovalParts {
   readonly seal: (fields: HeaderFields, body: Uint8Array) => Envelope;
   readonly accuse: (evidence: Evidence) => void;
 }
+
+/** Proposal envelopes kept to be passed on; peers that lack older ones ask their origin. */
+const MAX_PROPOSALS = 2_048;
 
 export class Approvals {
   readonly docket: Docket;
@@ -102,8 +105,11 @@ export class Approvals {
     const content = proposalCodec.decode(proposal);
     if (wire !== null && from !== content.request.origin)
       throw new DocketRefused("only the node that took a request in may propose for it");
-    const isNew = this.docket.learn(content, (key) => this.walletOf(key));
-    if (wire !== null) this.#proposals.set(toHex(proposalDigest(proposal)), wire);
+    const isNew = this.docket.learn(content, {
+      walletOf: (key) => this.walletOf(key),
+      isBinding: (entry) => this.#isBinding(entry),
+    });
+    if (wire !== null) this.#keepProposal(proposal, wire);
     if (!isNew) return;
     const { request, revision } = content;
     const entry = this.docket.find(request)!;
@@ -114,6 +120,21 @@ export class Approvals {
     if (revision === null || paid === undefined) return;
     this.abandons.recall(paid, paid.revisions.get(revision.number)!);
     for (const round of roundsOf(paid, revision.number)) this.#count(paid, revision.number, round);
+  }
+
+  #keepProposal(proposal: Uint8Array, wire: Uint8Array): void {
+    this.#proposals.set(toHex(proposalDigest(proposal)), wire);
+    if (this.#proposals.size > MAX_PROPOSALS) this.#proposals.delete(this.#proposals.keys().next().value!);
+  }
+
+  #isBinding({ id, request }: KnownRequest): boolean {
+    if (request.kind !== "payment") return true;
+    const intent = intentOf(this.#parts.log.state, { wallet: request.wallet, intent: id });
+    return (
+      intent !== undefined &&
+      !intent.ended &&
+      [...intent.contents].some(([number, content]) => isHeld(intent, number, content))
+    );
   }
 
   walletOf(key: Uint8Array): Wallet | undefined {

@@ -18,6 +18,8 @@ import {
 
 /** Revisions of one request that a node keeps; more would need more than the lock rules allow. */
 const MAX_REVISIONS = 64;
+/** Requests of one origin that are kept; beyond that, its oldest that binds this node to nothing goes. */
+const MAX_REQUESTS_PER_ORIGIN = 512;
 /** Signed votes of one voter on one revision that are kept: two rounds of honest ones and the pair that convicts. */
 const MAX_VOTES_PER_VOTER = 16;
 
@@ -40,6 +42,13 @@ export type KnownPayment = KnownRequest & { readonly request: PaymentRequestBody
 /** Something handed in does not fit what is known, or is not well-formed. The reason says which rule it breaks. */
 export class DocketRefused extends Error {
   override readonly name = "DocketRefused";
+}
+
+export interface DocketQuestions {
+  /** The wallet of an active key. */
+  readonly walletOf: (key: Uint8Array) => Wallet | undefined;
+  /** Whether this node promised something about a request that is not settled. */
+  readonly isBinding: (request: KnownRequest) => boolean;
 }
 
 /** What a tally needs to know about the key that a request spends from. */
@@ -73,18 +82,28 @@ export class Docket {
   }
 
   /**
-   * Take in a request and perhaps a revision. `walletOf` gives the wallet of an active key. Throws `DocketRefused` or, for a
+   * Take in a request and perhaps a revision. Throws `DocketRefused` or, for a
    * PSBT that is not a payment of ours, `PaymentRefused`. True if anything was new.
    */
-  learn({ request, revision }: Proposal, walletOf: (key: Uint8Array) => Wallet | undefined): boolean {
+  learn({ request, revision }: Proposal, { walletOf, isBinding }: DocketQuestions): boolean {
     if (request.cluster !== this.#roster.cluster) throw new DocketRefused("the request is for another cluster");
     if (request.expiresHeight < request.height) throw new DocketRefused("the request ends before it begins");
     const id = requestId(request);
     const known = this.#requests.get(toHex(id));
+    if (known === undefined) this.#makeRoom(request.origin, isBinding);
     const entry = known ?? { id, request, revisions: new Map<number, KnownRevision>(), votes: [] };
     const added = revision !== null && this.#addRevision(entry, revision, walletOf);
     this.#requests.set(toHex(id), entry);
     return known === undefined || added;
+  }
+
+  /** A member may propose as much as it likes: it crowds out its own requests only. */
+  #makeRoom(origin: NodeId, isBinding: (request: KnownRequest) => boolean): void {
+    const own = [...this.#requests.values()].filter(({ request }) => request.origin === origin);
+    if (own.length < MAX_REQUESTS_PER_ORIGIN) return;
+    const oldest = own.find((entry) => !isBinding(entry));
+    if (oldest === undefined) throw new DocketRefused("too many open requests of one node");
+    this.#requests.delete(toHex(oldest.id));
   }
 
   #addRevision(entry: KnownRequest, revision: Revision, walletOf: (key: Uint8Array) => Wallet | undefined): boolean {

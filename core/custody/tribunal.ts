@@ -24,6 +24,8 @@ import type { SafetyLog } from "./safety-log.ts";
 
 /** Slots remembered, oldest forgotten first: some 150 signatures of five nodes. Evidence against older ones has aged out. */
 const MAX_SLOTS = 8_192;
+/** And their bytes: whoever fills slots with large bodies pushes out old slots, not the process. */
+const MAX_SLOT_BYTES = 32 << 20;
 
 /** What convicts the sender of a broadcast that fails its public check: the envelope, and what its view opens to. */
 const faultProofCodec = codec(
@@ -36,6 +38,7 @@ export class Tribunal {
   readonly #context: EvidenceContext;
   readonly #protocols: ReadonlyMap<string, Protocol<unknown, unknown>>;
   readonly #slots = new Map<string, Uint8Array>();
+  #slotBytes = 0;
   #convictions: Conviction[];
 
   constructor(parts: {
@@ -74,11 +77,18 @@ export class Tribunal {
     const first = this.#slots.get(slot);
     if (first === undefined) {
       this.#slots.set(slot, envelope.wire);
-      if (this.#slots.size > MAX_SLOTS) this.#slots.delete(this.#slots.keys().next().value!);
+      this.#slotBytes += envelope.wire.length;
+      while (this.#slots.size > MAX_SLOTS || this.#slotBytes > MAX_SLOT_BYTES) this.#forgetOldest();
       return null;
     }
     if (equalBytes(first, envelope.wire)) return null;
     return equivocationEvidence(first, envelope.wire);
+  }
+
+  #forgetOldest(): void {
+    const [slot, wire] = this.#slots.entries().next().value!;
+    this.#slots.delete(slot);
+    this.#slotBytes -= wire.length;
   }
 
   /** Verify evidence and record the conviction durably. Null if it proves nothing, or nothing new. */

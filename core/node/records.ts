@@ -1,6 +1,12 @@
 /** The row that a node keeps of a payment, and how its state changes: the machine decides, the store remembers. */
 import { fromHex, toHex, utf8Decode } from "@conclave/bytes";
-import { advance, NEW_TRANSACTION, type TransactionEvent, type TransactionStatus } from "@conclave/consensus";
+import {
+  advance,
+  NEW_TRANSACTION,
+  type TransactionEvent,
+  type TransactionState,
+  type TransactionStatus,
+} from "@conclave/consensus";
 import type { PaymentRequestBody } from "@conclave/custody";
 import type { Context } from "./context.ts";
 import type { RequestId } from "./store/ids.ts";
@@ -12,6 +18,9 @@ export const requestBytes = (id: RequestId): Uint8Array => fromHex(id);
 
 /** States after which a payment of the same thing is safe, or that the chain decided. */
 const SETTLED = new Set(["confirmed", "aborted_timeout"]);
+
+/** A complete signature exists: no further revision takes that back. */
+const SIGNED: ReadonlySet<TransactionState> = new Set(["signed", "broadcasting", "confirmed"]);
 
 export class PaymentRecords {
   readonly #context: Context;
@@ -74,7 +83,7 @@ export class PaymentRecords {
   /** A new revision begins the life of the payment anew: its predecessor's votes are no votes on it. */
   async restart(id: RequestId, fields: Partial<StoredTransaction>): Promise<void> {
     const row = await this.#context.store.transactions.get(id);
-    if (row === undefined) return;
+    if (row === undefined || SIGNED.has(row.state)) return;
     const { status } = advance(NEW_TRANSACTION, { kind: "votingOpened" });
     this.#statuses.set(id, status);
     const next = { ...row, reason: null, ...fields, state: status.state };

@@ -8,5 +8,5 @@ export type { LockRecord, LockRecordOf } from "./records.ts";
 export { abandonsNeeded, decideRelease } from "./release.ts";
 export type { Committee, ReleaseEvidence, ReleaseRefusal } from "./release.ts";
 export { decideAbandon, decideAttempt, decideSign, decideSpend, decideVote, MAX_ATTEMPTS } from "./rules.ts";
-export { apply, emptyState, intentOf, replay } from "./state.ts";
+export { apply, emptyState, intentOf, isHeld, replay } from "./state.ts";
 export type { Ballot, Certificate, Content, Intent, LockState } from "./state.ts";
