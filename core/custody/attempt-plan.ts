@@ -3,10 +3,12 @@ import type { Rng } from "@conclave/bytes";
 import type { NodeId } from "@conclave/consensus";
 import type { Engine } from "@conclave/crypto";
 import type { Abort, PartyIndex, Protocol, Ssid } from "@conclave/protocol";
-import type { AttemptSubject } from "./attempts.ts";
+import { coordinatorIndex, type AttemptSubject, type Setup } from "./attempts.ts";
+import type { CeremonyParts } from "./ceremony-parts.ts";
 import type { EnvelopeReader } from "./envelope.ts";
 import type { Emit } from "./events.ts";
 import type { Identity } from "./identity.ts";
+import { faultEvidence } from "./tribunal.ts";
 
 export interface Member {
   readonly index: PartyIndex;
@@ -55,3 +57,33 @@ export interface AttemptEnvironment {
   readonly rng: Rng;
   readonly emit: Emit;
 }
+
+/** The fields that every plan has: members in order of their index, the coordinator, and what a proven fault leads to. */
+export const planFrame = (
+  { accuse }: Pick<CeremonyParts, "accuse">,
+  subject: AttemptSubject,
+  members: readonly Member[],
+  height: number,
+  needed: number,
+) => {
+  const order = members.toSorted((a, b) => a.index - b.index);
+  const coordinator = order[coordinatorIndex(order.length, height, subject.attempt)]!.node;
+  const convict = (
+    _culprit: NodeId,
+    abort: Abort,
+    { protocol, ssid }: SessionPlan,
+    wires: readonly Uint8Array[],
+  ): void => {
+    for (const wire of wires) accuse(faultEvidence(protocol.id, ssid, abort.publicState, wire));
+  };
+  return { subject: subjectOf(subject), members: order, height, needed, coordinator, convict };
+};
+
+/** The subject alone, without what a setup carries beside it. */
+export const subjectOf = ({ request, revision, digest, round, attempt }: Setup | AttemptSubject): AttemptSubject => ({
+  request,
+  revision,
+  digest,
+  round,
+  attempt,
+});
