@@ -114,7 +114,8 @@ function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
-const rounded = (value: number): number => Math.round(value * 1000) / 1000;
+/** To three decimals. */
+export const rounded = (value: number): number => Math.round(value * 1000) / 1000;
 
 /** What one run of a protocol by all its parties gave and sent. */
 export interface Finished<Result> {

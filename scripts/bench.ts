@@ -1,8 +1,9 @@
-/** `npm run bench -- [NAME] [--json]`: the figures of one part, or of all. Each benchmark measures a peer in the same run. */
+/** `npm run bench -- [NAME] [--json]`: the figures of one part, or of all. Where there is a peer, it is measured in the same run. */
 import { parseArgs } from "node:util";
 import type { Line, Ratio } from "../bench/harness.ts";
+import type { Figure } from "../bench/network.ts";
 
-const BENCHMARKS = ["frost"] as const;
+const BENCHMARKS = ["frost", "network"] as const;
 
 const { values, positionals } = parseArgs({
   options: { json: { type: "boolean", default: false } },
@@ -17,17 +18,21 @@ if (unknown !== undefined) {
 
 for (const name of positionals.length > 0 ? positionals : BENCHMARKS) {
   const { run } = (await import(`../bench/${name}.ts`)) as {
-    run: (options: { print: (line: Line | Ratio) => void }) => unknown;
+    run: (options: { print: (line: Printed) => void }) => unknown;
   };
   await run({ print: values.json ? (line) => console.log(JSON.stringify(line)) : printForPeople });
 }
 
-function printForPeople(line: Line | Ratio): void {
+type Printed = Line | Ratio | Figure;
+
+function printForPeople(line: Printed): void {
   const shape = `${line.op.padEnd(20)} ${line.t}-of-${line.n}`;
   if ("ratio" in line) {
     console.log(
       `${shape}  ratio of CPU time ${line.cpu_median} (of the fastest runs ${line.cpu_min}), of bytes ${line.bytes}\n`,
     );
+  } else if ("ms_p50" in line) {
+    console.log(`${shape}  ${line.peer.padEnd(28)} p50 ${line.ms_p50} ms, p99 ${line.ms_p99} ms of ${line.reps}`);
   } else {
     console.log(
       `${shape}  ${line.peer.padEnd(28)} ${line.cpu_ms_per_party} ms CPU per party, ${line.bytes} bytes sent`,

@@ -4,7 +4,7 @@ import type { Clock } from "@conclave/node";
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
   schedule(delayMs, fire) {
-    const timer = setTimeout(fire, delayMs);
+    const timer = setTimeout(fire, delayMs).unref();
     return { cancel: () => clearTimeout(timer) };
   },
 };

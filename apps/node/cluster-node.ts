@@ -1,21 +1,18 @@
 /** One node, put together: the only place that knows which adapter stands behind which port. */
-import { join } from "node:path";
 import { openEsplora } from "@conclave/bitcoin-esplora";
 import { networks, type NetworkName } from "@conclave/bitcoin";
 import type { CustodySettings } from "@conclave/custody";
 import { meshCoordination } from "@conclave/coordination-mesh";
 import { localLedger } from "@conclave/ledger-local";
 import { ConclaveNode, type Notice, type Timings, type Transport } from "@conclave/node";
-import { openStore } from "@conclave/store-sql";
 import { bitcoinjsOpinion } from "@conclave/verifier-bitcoinjs";
 import { systemClock } from "./clock.ts";
-import type { PreparedCustody } from "./custody-host.ts";
 import { startHttp, type HttpLog, type HttpServer } from "./http/index.ts";
+import type { PreparedNode } from "./prepared-node.ts";
 import { nodeService } from "./service.ts";
 
 export interface ClusterNodeOptions {
-  readonly dir: string;
-  readonly custody: PreparedCustody;
+  readonly prepared: PreparedNode;
   readonly settings: CustodySettings;
   readonly transport: Transport;
   readonly esploraUrl: string;
@@ -33,9 +30,9 @@ export interface ClusterNode {
   stop(): Promise<void>;
 }
 
-/** Open the store, start the node, then its API. What fails closes what was opened before it. */
+/** Open the journal, start the API, then the node. What fails closes what was opened before it. */
 export async function startClusterNode(options: ClusterNodeOptions): Promise<ClusterNode> {
-  const opened: (() => Promise<void>)[] = [() => options.custody.terminate(), () => options.transport.close()];
+  const opened: (() => Promise<void>)[] = [() => options.prepared.close(), () => options.transport.close()];
   try {
     return await openParts(options, opened);
   } catch (error) {
@@ -46,13 +43,12 @@ export async function startClusterNode(options: ClusterNodeOptions): Promise<Clu
 
 /** Adds to `opened` how to close what it opens, in that order. */
 async function openParts(options: ClusterNodeOptions, opened: (() => Promise<void>)[]): Promise<ClusterNode> {
-  const { dir, custody, settings, transport, timings, notify } = options;
+  const { prepared, settings, transport, timings, notify } = options;
+  const { custody, store } = prepared;
   const { roster, network, threshold, quorum, policy, burialDepth } = settings;
   const self = custody.entry.id;
   const port = await custody.open(settings);
   opened.push(() => port.close());
-  const store = await openStore({ file: join(dir, "history.sqlite") });
-  opened.push(() => store.close());
   const chain = openChain(options.esploraUrl, network);
   const ledger = localLedger({ genesisMs: options.genesisMs, clock: systemClock });
   const node = new ConclaveNode({

@@ -1,8 +1,11 @@
 /** The host's end of a custody thread. */
+import { getCompileCacheDir } from "node:module";
+import { dirname } from "node:path";
 import { Worker } from "node:worker_threads";
 import type { RosterEntry } from "@conclave/consensus";
 import { connectCustody, type CustodyPort, type CustodySettings } from "@conclave/custody";
 import type { CustodyPlace, ThreadAnswer } from "./custody-thread.ts";
+import { InUse } from "./in-use.ts";
 
 /** Custody could not be opened. The message is meant for the operator. */
 export class CustodyNotOpened extends Error {
@@ -12,36 +15,33 @@ export class CustodyNotOpened extends Error {
 /** A thread whose vault is open and whose journal is not. */
 export interface PreparedCustody {
   readonly entry: RosterEntry;
-  /** Open the journal and begin to serve calls. Throws `CustodyNotOpened`. */
+  /** Open the journal and begin to serve calls. Throws `CustodyNotOpened` or `InUse`. */
   open(settings: CustodySettings): Promise<CustodyPort>;
   /** End the thread, whatever it is doing. */
   terminate(): Promise<void>;
 }
 
-/** Start the thread and open the vault. Throws `CustodyNotOpened`: wrong password, damage, another process. */
+/** Start the thread and open the vault. Throws `CustodyNotOpened` (wrong password, damage) or `InUse`. */
 export async function prepareCustody(place: CustodyPlace): Promise<PreparedCustody> {
-  const worker = new Worker(new URL("custody-thread.ts", import.meta.url), { name: `custody-${place.name}` });
+  const worker = new Worker(new URL("custody-thread.ts", import.meta.url), {
+    name: `custody-${place.name}`,
+    env: { ...process.env, ...compileCache() },
+  });
   const terminate = async (): Promise<void> => void (await worker.terminate());
-  const ask = (message: unknown): Promise<ThreadAnswer> =>
-    new Promise((resolve, reject) => {
-      worker.once("message", resolve);
-      worker.once("error", reject);
-      worker.postMessage(message);
-    });
-  const first = await ask(place);
-  if (!("entry" in first)) {
+  const asked = async (message: unknown): Promise<Exclude<ThreadAnswer, { failed: string }>> => {
+    const answer = await ask(worker, message);
+    if (!("failed" in answer)) return answer;
     await terminate();
-    throw new CustodyNotOpened(`${place.name}: ${"failed" in first ? first.failed : "custody did not start"}`);
-  }
+    const told = `${place.name}: ${answer.failed}`;
+    throw answer.inUse ? new InUse(told) : new CustodyNotOpened(told);
+  };
+  const first = await asked(place);
+  if (!("entry" in first)) throw new CustodyNotOpened(`${place.name}: custody did not say who it is`);
   return {
     entry: first.entry,
     terminate,
     async open(settings) {
-      const second = await ask(settings);
-      if ("failed" in second) {
-        await terminate();
-        throw new CustodyNotOpened(`${place.name}: ${second.failed}`);
-      }
+      await asked(settings);
       const port = connectCustody({
         post: (message) => worker.postMessage(message),
         onMessage: (handler) => void worker.on("message", handler),
@@ -53,4 +53,24 @@ export async function prepareCustody(place: CustodyPlace): Promise<PreparedCusto
       return { ...port, close };
     },
   };
+}
+
+/** Code that this process found compiled in its cache need not be compiled again in every thread. */
+function compileCache(): { readonly NODE_COMPILE_CACHE?: string } {
+  const dir = getCompileCacheDir();
+  // The cache's own folder is the one above the folder for this version of Node.
+  return dir === undefined ? {} : { NODE_COMPILE_CACHE: dirname(dir) };
+}
+
+/** One message, one answer. A thread that dies later, with nobody asking, takes the process with it: it cannot go on. */
+function ask(worker: Worker, message: unknown): Promise<ThreadAnswer> {
+  return new Promise((resolve, reject) => {
+    const answered = (answer: ThreadAnswer): void => {
+      worker.off("error", reject);
+      resolve(answer);
+    };
+    worker.once("message", answered);
+    worker.once("error", reject);
+    worker.postMessage(message);
+  });
 }

@@ -2,7 +2,6 @@
  * The thread that custody lives in: it opens the vault and the journal itself, so that no secret ever exists outside of it.
  * First message in: where its files are. First message out: this node's public identity. Second in: the cluster's settings.
  */
-import { existsSync } from "node:fs";
 import { randomBytes } from "node:crypto";
 import { parentPort, type MessagePort } from "node:worker_threads";
 import { assert } from "@conclave/bytes";
@@ -14,11 +13,12 @@ import {
   loadIdentity,
   rosterEntry,
   serveCustody,
+  VaultError,
   type CustodySettings,
   type Vault,
 } from "@conclave/custody";
 import { nodeEngine } from "@conclave/engine-node";
-import { openJournal } from "@conclave/journal-sqlite";
+import { JournalLocked, openJournal } from "@conclave/journal-sqlite";
 import { createVault, openVault } from "@conclave/vault-file";
 import { schemesOf } from "./schemes.ts";
 
@@ -33,14 +33,23 @@ export interface CustodyPlace {
   readonly create: boolean;
 }
 
-export type ThreadAnswer = { readonly entry: RosterEntry } | { readonly opened: true } | { readonly failed: string };
+export type ThreadAnswer =
+  | { readonly entry: RosterEntry }
+  | { readonly opened: true }
+  /** `inUse`: another process holds the vault or the journal. */
+  | { readonly failed: string; readonly inUse: boolean };
 
 const rng = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
 
-function openNodeVault({ vaultDir, password, create }: CustodyPlace): Vault {
-  return create && !existsSync(vaultDir)
-    ? createVault({ dir: vaultDir, password })
-    : openVault({ dir: vaultDir, password });
+/** With `create`, a vault whose making was cut off is made again: it holds nothing until its header is there. */
+function openNodeVault({ vaultDir: dir, password, create }: CustodyPlace): Vault {
+  if (!create) return openVault({ dir, password });
+  try {
+    return createVault({ dir, password });
+  } catch (error) {
+    if (error instanceof VaultError && error.code === "exists") return openVault({ dir, password });
+    throw error;
+  }
 }
 
 function serve(port: MessagePort): void {
@@ -51,7 +60,8 @@ function serve(port: MessagePort): void {
     try {
       answer(work());
     } catch (error) {
-      answer({ failed: error instanceof Error ? error.message : String(error) });
+      const inUse = error instanceof JournalLocked || (error instanceof VaultError && error.code === "locked");
+      answer({ failed: error instanceof Error ? error.message : String(error), inUse });
     }
   };
   port.once("message", (first: CustodyPlace) => {

@@ -1,6 +1,7 @@
 /** `conclave up` and `conclave node`: the commands that run nodes. */
 import { checkQuorums, defaultThreshold, NODE_NAME } from "@conclave/consensus";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { InUse } from "./in-use.ts";
 import { runSingle } from "./up/single.ts";
 import { up } from "./up/up.ts";
 
@@ -20,7 +21,10 @@ interface UpFlags {
   readonly json?: true;
 }
 
-/** Exit codes as in the wallet command: 0 done, 1 failed, 2 wrong usage, 130 interrupted. */
+/** As in the wallet command, and sysexits' EX_TEMPFAIL: another process is in the way, so that trying later may do. */
+const EXIT = { failed: 1, usage: 2, inUse: 75 } as const;
+
+/** Resolves with the exit code: 0 done, 130 interrupted before it was done, or one of `EXIT`. */
 export async function main(argv: readonly string[]): Promise<number> {
   let code = 0;
   const program = new Command("conclave").exitOverride();
@@ -58,28 +62,39 @@ export async function main(argv: readonly string[]): Promise<number> {
   try {
     await program.parseAsync([...argv], { from: "user" });
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT.usage;
     console.error(`conclave: ${error instanceof Error ? error.message : String(error)}`);
-    return 1;
+    if (error instanceof InUse) return EXIT.inUse;
+    return error instanceof WrongUsage ? EXIT.usage : EXIT.failed;
   }
   return code;
 }
 
 async function runUp(flags: UpFlags): Promise<number> {
-  const names = flags.names ?? Array.from({ length: flags.nodes ?? DEFAULT_NODES }, (_, i) => `node${i + 1}`);
-  if (flags.names !== undefined && flags.nodes !== undefined && flags.nodes !== names.length) {
-    throw new RangeError(`--nodes ${flags.nodes} and ${names.length} names do not agree: leave one of them out`);
+  const { nodes, threshold: askedThreshold, quorum: askedQuorum, data, portBase } = flags;
+  const names = flags.names ?? Array.from({ length: nodes ?? DEFAULT_NODES }, (_, i) => `node${i + 1}`).toSorted();
+  if (nodes !== undefined && nodes !== names.length) {
+    throw new WrongUsage(`--nodes ${nodes} and ${names.length} names do not agree: leave one of them out`);
   }
-  const threshold = flags.threshold ?? defaultThreshold(names.length);
-  const quorum = flags.quorum ?? Math.max(threshold, smallestQuorum(names.length, threshold));
-  checkQuorums({ n: names.length, t: threshold, q: quorum });
-  if (flags.fresh && !flags.yes && !(await confirmed(`Forget the network in ${flags.data}, its key and its coins?`)))
-    return 1;
-  const chosen = [flags.nodes, flags.names, flags.threshold, flags.quorum].some((flag) => flag !== undefined);
-  const { data, portBase } = flags;
+  const threshold = askedThreshold ?? defaultThreshold(names.length);
+  const quorum = askedQuorum ?? Math.max(threshold, smallestQuorum(names.length, threshold));
+  try {
+    checkQuorums({ n: names.length, t: threshold, q: quorum });
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    throw new WrongUsage(cause.message, { cause });
+  }
+  if (flags.fresh && !flags.yes && !(await confirmed(`Forget the network in ${data}, its key and its coins?`)))
+    return EXIT.failed;
+  const asked = { names: flags.names, nodes, threshold: askedThreshold, quorum: askedQuorum };
   const once = flags.once === true;
   const json = flags.json === true;
-  return up({ names, threshold, quorum, data, portBase, chosen, fresh: flags.fresh === true, once, json });
+  return up({ shape: { names, threshold, quorum }, asked, data, portBase, fresh: flags.fresh === true, once, json });
+}
+
+/** Options that do not fit together. The message says which would. */
+class WrongUsage extends Error {
+  override readonly name = "WrongUsage";
 }
 
 /** q + t > n + f: the fewest votes with which two payments can never both be approved and signed. */
@@ -109,5 +124,5 @@ function nameList(text: string): readonly string[] {
   if (names.length < 2 || new Set(names).size !== names.length || !names.every((name) => NODE_NAME.test(name))) {
     throw new InvalidArgumentError("must be two or more different names of a–z, 0–9, - and _, separated by commas");
   }
-  return names;
+  return names.toSorted();
 }

@@ -15,7 +15,7 @@ import {
   type NetworkName,
 } from "@conclave/bitcoin";
 import { requestCodec } from "@conclave/custody";
-import type { NodeId, Roster, ViolationKind } from "@conclave/consensus";
+import { evidenceCodec, type NodeId, type Roster } from "@conclave/consensus";
 import {
   ChainLied,
   ChainUnreachable,
@@ -171,7 +171,7 @@ export function nodeService(parts: ServiceParts): NodeService {
             ban === null
               ? null
               : {
-                  violation: "DoubleVote" as ViolationKind & "DoubleVote",
+                  violation: evidenceCodec.decode(ban.evidence).kind,
                   strike: ban.strike,
                   until: ban.untilMs === null ? null : iso(ban.untilMs),
                 },

@@ -1,9 +1,9 @@
 /** The data folder of a local network: what is in it, and that only one process uses it. */
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fromHex, toHex } from "@conclave/bytes";
-import { rosterCodec, type Roster, type RosterEntry } from "@conclave/consensus";
+import { NODE_NAME, rosterCodec, type Roster, type RosterEntry } from "@conclave/consensus";
 import { z } from "zod";
 
 const networkFile = z.strictObject({
@@ -48,7 +48,13 @@ const networkPath = ({ root }: Folder): string => join(root, "network.json");
 
 /** The network that lives in this folder; null if there is none yet. Throws `FolderUnusable`. */
 export function readNetwork(folder: Folder): LocalNetwork | null {
-  if (!existsSync(networkPath(folder))) return null;
+  if (!existsSync(networkPath(folder))) {
+    const vault = existsSync(folder.root) && nodeFolders(folder).find((path) => existsSync(join(path, "vault")));
+    if (!vault) return null;
+    throw new FolderUnusable(
+      `${vault} belongs to a network, but ${networkPath(folder)} is gone: put it back, or start over with --fresh`,
+    );
+  }
   try {
     return networkFile.parse(JSON.parse(readFileSync(networkPath(folder), "utf8")));
   } catch (cause) {
@@ -64,17 +70,22 @@ export function createNetwork(folder: Folder, network: LocalNetwork): void {
   mkdirSync(folder.root, { recursive: true, mode: 0o700 });
   writeSecret(folder.passwordFile, randomBytes(24).toString("base64url"));
   writeSecret(folder.tokenFile, randomBytes(32).toString("base64url"));
-  // Written last and atomically: with it, the network exists.
-  const temporary = `${networkPath(folder)}.new`;
-  writeFileSync(temporary, `${JSON.stringify(network, null, 2)}\n`, { mode: 0o600 });
-  renameSync(temporary, networkPath(folder));
+  // Written last: with it, the network exists.
+  writeWhole(networkPath(folder), `${JSON.stringify(network, null, 2)}\n`);
+}
+
+/** A process that dies meanwhile leaves the file as it was, or as it is to be. */
+function writeWhole(file: string, text: string): void {
+  const temporary = `${file}.new`;
+  writeFileSync(temporary, text, { mode: 0o600 });
+  renameSync(temporary, file);
 }
 
 const writeSecret = (file: string, secret: string): void => writeFileSync(file, `${secret}\n`, { mode: 0o600 });
 
 /** Keep who the nodes are. */
 export const writeRoster = (folder: Folder, roster: Roster): void =>
-  writeFileSync(folder.rosterFile, `${toHex(rosterCodec.encode(roster))}\n`, { mode: 0o600 });
+  writeWhole(folder.rosterFile, `${toHex(rosterCodec.encode(roster))}\n`);
 
 /** The nodes of an existing network. Throws `FolderUnusable` if the network never started. */
 export function readRoster(folder: Folder): readonly RosterEntry[] {
@@ -85,9 +96,28 @@ export function readRoster(folder: Folder): readonly RosterEntry[] {
 
 export const readSecret = (file: string): string => readFileSync(file, "utf8").trim();
 
-/** Start over: everything in the folder that a local network put there goes. */
-export function eraseNetwork(folder: Folder, names: readonly string[]): void {
-  for (const name of names) rmSync(folder.nodeDir(name), { recursive: true, force: true });
+/** Whether the nodes of this folder have been up once: from then on they may hold shares of a key. */
+export const hasStarted = ({ rosterFile }: Folder): boolean => existsSync(rosterFile);
+
+/** What a node puts into its folder. */
+const NODE_FILES: ReadonlySet<string> = new Set(["vault", "journal", "history.sqlite", "history.sqlite-wal"]);
+
+/** Folders of nodes: those that hold something that a node puts there, and nothing else. */
+function nodeFolders({ root }: Folder): readonly string[] {
+  const folders = readdirSync(root, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  const paths = folders.filter(({ name }) => NODE_NAME.test(name)).map(({ name }) => join(root, name));
+  return paths.filter((path) => {
+    const files = readdirSync(path);
+    return files.length > 0 && files.every((file) => NODE_FILES.has(file));
+  });
+}
+
+/**
+ * Start over: everything in the folder that a local network put there goes. What says that there is a network goes last, so
+ * that one that is half gone is not taken for a new one.
+ */
+export function eraseNetwork(folder: Folder): void {
+  for (const path of nodeFolders(folder)) rmSync(path, { recursive: true, force: true });
   const { passwordFile, tokenFile, chainFile, esploraFile, rosterFile } = folder;
   for (const file of [passwordFile, tokenFile, chainFile, esploraFile, rosterFile, networkPath(folder)]) {
     rmSync(file, { force: true });

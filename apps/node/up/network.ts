@@ -1,17 +1,17 @@
 /** The local network: a regtest chain and n nodes in this process, each with its own folder, custody thread and API. */
-import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { assert } from "@conclave/bytes";
 import { defaultFeePolicy } from "@conclave/bitcoin";
-import { openRegtest, type Regtest } from "@conclave/bitcoin-regtest";
+import type { Regtest } from "@conclave/bitcoin-regtest";
 import type { RosterEntry } from "@conclave/consensus";
 import type { CustodySettings } from "@conclave/custody";
 import { DEFAULT_TIMINGS, type ConclaveNode, type Notice, type Timings } from "@conclave/node";
 import { memoryNetwork, type MemoryNetwork } from "@conclave/transport-memory";
-import { startClusterNode, type ClusterNode } from "../cluster-node.ts";
-import { prepareCustody, type PreparedCustody } from "../custody-host.ts";
+import type { ClusterNode } from "../cluster-node.ts";
 import type { HttpLog } from "../http/index.ts";
-import { readSecret, writeRoster, type Folder, type LocalNetwork } from "./folder.ts";
+import { prepareNode, type PreparedNode } from "../prepared-node.ts";
+import { FolderUnusable, hasStarted, readSecret, writeRoster, type Folder, type LocalNetwork } from "./folder.ts";
+import { ESPLORA_PORT_OFFSET, PortTaken } from "./ports.ts";
 
 /** On this machine everything answers within milliseconds, and the chain costs nothing to ask. */
 const LOCAL_TIMINGS: Timings = {
@@ -23,8 +23,6 @@ const LOCAL_TIMINGS: Timings = {
 };
 /** A block now and then, so that confirmations grow as on a real chain. */
 const AUTO_MINE_MS = 30_000;
-/** The Esplora API of the local chain listens this far above the first node's port. */
-const ESPLORA_PORT_OFFSET = 100;
 
 export interface NetworkOptions {
   readonly folder: Folder;
@@ -50,25 +48,20 @@ export class RunningNetwork {
     this.esploraUrl = esploraUrl;
   }
 
-  /** Chain first, then every node's custody at once, then the nodes. What fails closes what was opened before it. */
+  /** Threads first: they have most to do, beside this one, which loads the rest. What fails closes what was opened before. */
   static async start(options: NetworkOptions): Promise<RunningNetwork> {
     const { folder, network, portBase } = options;
-    const chain = await openRegtest({ file: folder.chainFile, autoMineMs: AUTO_MINE_MS });
-    const esplora = await chain.listen({ port: portBase + ESPLORA_PORT_OFFSET }).catch(async (cause: unknown) => {
-      await chain.close();
-      throw new PortTaken(portBase + ESPLORA_PORT_OFFSET, { cause });
-    });
-    const running = new RunningNetwork(options, chain, esplora.url);
+    const prepared = prepareAll(options);
+    const [chain, nodes] = await bothOrNone(openChain(folder, portBase), prepared);
+    const running = new RunningNetwork(options, chain.regtest, chain.url);
     try {
-      const custodies = await Promise.all(network.names.map((name) => running.#prepare(name)));
       // The roster's order is by name, as the names are; parties are numbered by it.
-      running.#entries = custodies.map(({ entry }) => entry);
-      writeRoster(folder, { cluster: network.cluster, version: 1, nodes: running.#entries });
+      running.#entries = nodes.map(({ custody }) => custody.entry);
       running.#mesh = memoryNetwork(running.#entries.map(({ id }) => id));
-      const started = await Promise.allSettled(custodies.map((custody, i) => running.#open(i, custody)));
-      const failed = started.find((result) => result.status === "rejected");
-      if (failed !== undefined) throw failed.reason;
-      writeFileSync(folder.esploraFile, `${esplora.url}\n`, { mode: 0o600 });
+      await allOrNone(nodes.map((node, i) => running.#open(i, node)));
+      // From here on every vault and journal exists: one that is gone later is a loss, not a first start.
+      writeRoster(folder, { cluster: network.cluster, version: 1, nodes: running.#entries });
+      writeFileSync(folder.esploraFile, `${chain.url}\n`, { mode: 0o600 });
       return running;
     } catch (error) {
       await running.stop();
@@ -107,7 +100,8 @@ export class RunningNetwork {
 
   async startNode(index: number): Promise<void> {
     if (this.#nodes[index] !== null) return;
-    await this.#open(index, await this.#prepare(this.#options.network.names[index]!));
+    const { folder, network } = this.#options;
+    await this.#open(index, await prepareOne(folder, network.names[index]!, { create: false }));
   }
 
   async stop(): Promise<void> {
@@ -115,20 +109,7 @@ export class RunningNetwork {
     await this.chain.close();
   }
 
-  async #prepare(name: string): Promise<PreparedCustody> {
-    const { folder } = this.#options;
-    const dir = folder.nodeDir(name);
-    mkdirSync(dir, { recursive: true, mode: 0o700 });
-    return prepareCustody({
-      name,
-      vaultDir: join(dir, "vault"),
-      journalFile: join(dir, "journal", "safety.sqlite"),
-      password: readSecret(folder.passwordFile),
-      create: true,
-    });
-  }
-
-  async #open(index: number, custody: PreparedCustody): Promise<void> {
+  async #open(index: number, prepared: PreparedNode): Promise<void> {
     const { folder, network, portBase, log, notify } = this.#options;
     assert(this.#mesh !== null, "the network exists before its nodes join");
     const settings: CustodySettings = {
@@ -139,30 +120,85 @@ export class RunningNetwork {
       policy: { fees: defaultFeePolicy[network.network], maxInputs: 20, minConfirmations: 0, maxLocktimeAhead: 10 },
       burialDepth: 6,
     };
-    try {
-      this.#nodes[index] = await startClusterNode({
-        dir: folder.nodeDir(network.names[index]!),
-        custody,
-        settings,
-        transport: this.#mesh.join(custody.entry.id),
-        esploraUrl: this.esploraUrl,
-        genesisMs: network.genesis_ms,
-        timings: LOCAL_TIMINGS,
-        requiredConfirmations: 1,
-        http: { port: portBase + index, token: readSecret(folder.tokenFile), log },
-        notify: (notice) => notify(index, notice),
-      });
-    } catch (error) {
-      await custody.terminate();
-      throw error;
-    }
+    const { startClusterNode } = await import("../cluster-node.ts");
+    this.#nodes[index] = await startClusterNode({
+      prepared,
+      settings,
+      transport: this.#mesh.join(prepared.custody.entry.id),
+      esploraUrl: this.esploraUrl,
+      genesisMs: network.genesis_ms,
+      timings: LOCAL_TIMINGS,
+      requiredConfirmations: 1,
+      http: { port: portBase + index, token: readSecret(folder.tokenFile), log },
+      notify: (notice) => notify(index, notice),
+    });
   }
 }
 
-/** A port that the network needs is in use. */
-export class PortTaken extends Error {
-  override readonly name = "PortTaken";
-  constructor(port: number, options?: ErrorOptions) {
-    super(`port ${port} is taken: stop what uses it, or choose other ports with --port-base`, options);
+const prepareAll = ({ folder, network }: NetworkOptions): Promise<readonly PreparedNode[]> => {
+  const create = !hasStarted(folder);
+  return allOrNone(
+    network.names.map((name) => prepareOne(folder, name, { create })),
+    (node) => node.close(),
+  );
+};
+
+/** With `create`, make what is not there: a network's very first start. */
+async function prepareOne(
+  folder: Folder,
+  name: string,
+  { create }: { readonly create: boolean },
+): Promise<PreparedNode> {
+  const dir = folder.nodeDir(name);
+  if (!create && !existsSync(dir)) {
+    throw new FolderUnusable(
+      `${dir} is gone, and with it ${name}'s share and journal: put it back, or start over with --fresh`,
+    );
   }
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  return prepareNode(dir, { name, password: readSecret(folder.passwordFile), create });
+}
+
+interface OpenChain {
+  readonly regtest: Regtest;
+  readonly url: string;
+}
+
+/** The chain, with its Esplora API. Throws `PortTaken`. */
+async function openChain({ chainFile }: Folder, portBase: number): Promise<OpenChain> {
+  const port = portBase + ESPLORA_PORT_OFFSET;
+  // And what the nodes will need next: there is time for it while their threads are at work.
+  const [{ openRegtest }] = await Promise.all([import("@conclave/bitcoin-regtest"), import("../cluster-node.ts")]);
+  const regtest = await openRegtest({ file: chainFile, autoMineMs: AUTO_MINE_MS });
+  try {
+    const { url } = await regtest.listen({ port });
+    return { regtest, url };
+  } catch (cause) {
+    await regtest.close();
+    throw new PortTaken(port, { cause });
+  }
+}
+
+async function bothOrNone(
+  opening: Promise<OpenChain>,
+  preparing: Promise<readonly PreparedNode[]>,
+): Promise<readonly [OpenChain, readonly PreparedNode[]]> {
+  const [chain, nodes] = await Promise.allSettled([opening, preparing]);
+  if (chain.status === "fulfilled" && nodes.status === "fulfilled") return [chain.value, nodes.value];
+  if (chain.status === "fulfilled") await chain.value.regtest.close();
+  if (nodes.status === "fulfilled") await Promise.all(nodes.value.map((node) => node.close()));
+  throw chain.status === "rejected" ? chain.reason : (nodes as PromiseRejectedResult).reason;
+}
+
+/** Waits for all. If one fails, undoes the others and throws its error. */
+async function allOrNone<T>(
+  started: readonly Promise<T>[],
+  undo: (outcome: T) => Promise<void> = () => Promise.resolve(),
+): Promise<readonly T[]> {
+  const settled = await Promise.allSettled(started);
+  const failed = settled.find((outcome) => outcome.status === "rejected");
+  const done = settled.flatMap((outcome) => (outcome.status === "fulfilled" ? [outcome.value] : []));
+  if (failed === undefined) return done;
+  await Promise.all(done.map(undo));
+  throw failed.reason;
 }

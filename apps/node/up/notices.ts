@@ -30,7 +30,7 @@ export class Notices {
       const timer = setTimeout(() => {
         stop();
         reject(new PhaseTimeout(`${what} did not happen within ${PATIENCE_MS / 1_000} s`));
-      }, PATIENCE_MS);
+      }, PATIENCE_MS).unref();
       const stop = this.listen((node, notice) => {
         const found = pick(node, notice);
         if (found === undefined) return;

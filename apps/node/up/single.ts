@@ -3,15 +3,14 @@
  * no peers: it opens its vault and journal, serves its history and status, and says that it waits for the others.
  */
 import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { defaultFeePolicy } from "@conclave/bitcoin";
 import type { RosterEntry } from "@conclave/consensus";
 import { DEFAULT_TIMINGS } from "@conclave/node";
 import { memoryNetwork } from "@conclave/transport-memory";
 import { startClusterNode } from "../cluster-node.ts";
-import { prepareCustody } from "../custody-host.ts";
 import type { HttpLog } from "../http/index.ts";
 import { readPassword } from "../password.ts";
+import { prepareNode } from "../prepared-node.ts";
 import { folderAt, FolderUnusable, readNetwork, readRoster, readSecret } from "./folder.ts";
 
 export interface SingleOptions {
@@ -34,16 +33,9 @@ export async function runSingle({ data, name, port, passwordFile }: SingleOption
   const roster: readonly RosterEntry[] = readRoster(folder);
   const dir = folder.nodeDir(name);
   if (!existsSync(dir)) throw new FolderUnusable(`${dir} is gone: without it ${name} has no share and no journal`);
-  const custody = await prepareCustody({
-    name,
-    vaultDir: join(dir, "vault"),
-    journalFile: join(dir, "journal", "safety.sqlite"),
-    password: await readPassword(passwordFile),
-    create: false,
-  });
+  const prepared = await prepareNode(dir, { name, password: await readPassword(passwordFile), create: false });
   const running = await startClusterNode({
-    dir,
-    custody,
+    prepared,
     settings: {
       roster: { cluster: network.cluster, version: 1, nodes: roster },
       network: network.network,
@@ -52,7 +44,7 @@ export async function runSingle({ data, name, port, passwordFile }: SingleOption
       policy: { fees: defaultFeePolicy[network.network], maxInputs: 20, minConfirmations: 0, maxLocktimeAhead: 10 },
       burialDepth: 6,
     },
-    transport: memoryNetwork(roster.map(({ id }) => id)).join(custody.entry.id),
+    transport: memoryNetwork(roster.map(({ id }) => id)).join(prepared.custody.entry.id),
     esploraUrl: readSecret(folder.esploraFile),
     genesisMs: network.genesis_ms,
     timings: DEFAULT_TIMINGS,

@@ -1,0 +1,48 @@
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+import { CustodyNotOpened } from "./custody-host.ts";
+import { InUse } from "./in-use.ts";
+import { prepareNode } from "./prepared-node.ts";
+
+function folder(t: TestContext): string {
+  const path = mkdtempSync(join(tmpdir(), "conclave-node-"));
+  t.after(() => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
+
+const NEW = { name: "alice", password: "correct", create: true };
+const KNOWN = { ...NEW, create: false };
+
+test("a vault whose making was cut off before it held anything is made again", async (t) => {
+  const dir = folder(t);
+  mkdirSync(join(dir, "vault"), { mode: 0o700 });
+  await assert.rejects(prepareNode(dir, KNOWN), /alice: there is no vault/);
+  const made = await prepareNode(dir, NEW);
+  const { id } = made.custody.entry;
+  await made.close();
+  const again = await prepareNode(dir, NEW);
+  assert.equal(again.custody.entry.id, id, "a vault that is whole is opened, not made anew");
+  await again.close();
+});
+
+test("what another holds is refused as in use, and the holder goes on", async (t) => {
+  const dir = folder(t);
+  const first = await prepareNode(dir, NEW);
+  await assert.rejects(prepareNode(dir, KNOWN), (error) => {
+    assert(error instanceof InUse);
+    assert.match(error.message, new RegExp(`alice: vault .* process ${process.pid}`));
+    return true;
+  });
+  await first.store.nodes.list();
+  await first.close();
+});
+
+test("a wrong password closes what was opened", async (t) => {
+  const dir = folder(t);
+  await (await prepareNode(dir, NEW)).close();
+  await assert.rejects(prepareNode(dir, { ...KNOWN, password: "wrong" }), CustodyNotOpened);
+  await (await prepareNode(dir, KNOWN)).close();
+});

@@ -1,0 +1,39 @@
+/** What of a node can be opened before it is known who the others are: its vault, in a thread of its own, and its history. */
+import { join } from "node:path";
+import type { Store } from "@conclave/node";
+import { prepareCustody, type PreparedCustody } from "./custody-host.ts";
+import type { CustodyPlace } from "./custody-thread.ts";
+
+export interface PreparedNode {
+  readonly dir: string;
+  readonly custody: PreparedCustody;
+  readonly store: Store;
+  /** Close both. */
+  close(): Promise<void>;
+}
+
+/** Throws `CustodyNotOpened`, `InUse` or `StoreUnavailable`; what was opened by then is closed. */
+export async function prepareNode(
+  dir: string,
+  place: Pick<CustodyPlace, "name" | "password" | "create">,
+): Promise<PreparedNode> {
+  const vault = { vaultDir: join(dir, "vault"), journalFile: join(dir, "journal", "safety.sqlite") };
+  // The thread is under way before this one begins to load the database.
+  const [custody, store] = await Promise.allSettled([prepareCustody({ ...place, ...vault }), openHistory(dir)]);
+  if (custody.status === "fulfilled" && store.status === "fulfilled") {
+    const close = async (): Promise<void> => {
+      await store.value.close();
+      await custody.value.terminate();
+    };
+    return { dir, custody: custody.value, store: store.value, close };
+  }
+  if (custody.status === "fulfilled") await custody.value.terminate();
+  if (store.status === "fulfilled") await store.value.close();
+  // A vault that another process holds explains a history that it holds too.
+  throw custody.status === "rejected" ? custody.reason : (store as PromiseRejectedResult).reason;
+}
+
+async function openHistory(dir: string): Promise<Store> {
+  const { openStore } = await import("@conclave/store-sql");
+  return openStore({ file: join(dir, "history.sqlite") });
+}
