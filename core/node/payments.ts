@@ -205,13 +205,11 @@ export class Payments {
     const view = this.#view(revision);
     if (view === null) return;
     if (view.change !== null) await this.#wallets()!.noteChange(view.change.index);
+    // One that was overtaken on its way changes nothing any more.
+    if ((await this.#latest(id)) !== revision.number) return;
     const fields = { unsignedTx: revision.psbt, feeSats: view.fee };
-    if (revision.number > 1) {
-      await this.#abandonOlder(request, revision.number);
-      await this.#records.restart(id, fields);
-    } else {
-      await this.#records.apply(id, { kind: "votingOpened" }, fields);
-    }
+    if (revision.number > 1) await this.#records.restart(id, fields);
+    else await this.#records.apply(id, { kind: "votingOpened" }, fields);
     this.consider(requestId(request), revision.number);
   }
 
@@ -237,11 +235,14 @@ export class Payments {
   }
 
   /** The proposer chose other coins: promise never to sign the earlier choice, which frees this node to vote again. */
-  async #abandonOlder(request: PaymentRequestBody, number: number): Promise<void> {
-    const id = requestId(request);
-    for (const { number: older } of await this.#context.store.requests.revisions(requestHex(id))) {
-      if (older < number) await this.#context.act(await this.#context.custody.abandon(this.#now(), id, older));
-    }
+  async #abandonOlder(id: Uint8Array, number: number): Promise<void> {
+    const { store, custody, submit } = this.#context;
+    for (const { number: older } of await store.requests.revisions(requestHex(id)))
+      if (older < number) await submit(await custody.abandon(this.#now(), id, older));
+  }
+
+  async #latest(id: RequestId): Promise<number> {
+    return (await this.#context.store.requests.revisions(id)).at(-1)?.number ?? 0;
   }
 
   /** Vote on a revision by this node's own view of the chain; wait a little where that view may be behind. */
@@ -252,6 +253,7 @@ export class Payments {
     if (stored === undefined || wallet === null || !this.#unvoted.has(key)) return;
     const view = this.#view(revisionCodec.decode(stored.body));
     if (view === null) return;
+    if ((await this.#latest(requestHex(id))) !== number) return void this.#unvoted.delete(key);
     if (!this.#since.has(key)) this.#since.set(key, this.#now());
     const [coins, tip, changeIndex] = await Promise.all([
       wallet.knownCoins(view),
@@ -259,6 +261,7 @@ export class Payments {
       wallet.changeWindow(),
     ]);
     const circumstances = { round: 1, coins, tipHeight: tip.height, changeIndex, replaces: [] };
+    await this.#abandonOlder(id, number);
     const events = await this.#context.custody.vote(this.#now(), id, number, true, circumstances);
     if (events.some(({ kind }) => kind === "send")) this.#unvoted.delete(key);
     await this.#context.submit(events);
@@ -275,8 +278,10 @@ export class Payments {
     }
     this.#unvoted.delete(key);
     if (objections.some(({ code }) => OWN_PROMISES.has(code))) return;
-    const reason = objections.map(({ message }) => message).join("; ");
-    await this.#records.apply(requestHex(request), null, { reason });
+    // What was given up was given up for a reason, which is told already.
+    const told = objections.filter(({ code }) => code !== "abandoned" && code !== "dead");
+    const reason = told.map(({ message }) => message).join("; ");
+    if (told.length > 0) await this.#records.apply(requestHex(request), null, { reason });
     const nothing = { round: 1, coins: [], tipHeight: 0, changeIndex: { from: 0, to: 0 }, replaces: [] };
     await this.#context.act(await this.#context.custody.vote(this.#now(), request, revision, false, nothing));
   }
@@ -306,10 +311,11 @@ export class Payments {
     const opened = await store.votes.openRound({ request: id, revision, round, openedAtMs: this.#now() });
     await store.votes.closeRound(opened.id, { closedAtMs: this.#now(), outcome: verdict });
     const stored = await store.requests.get(id);
-    const latest = (await store.requests.revisions(id)).at(-1)?.number ?? 0;
-    if (stored === undefined || revision !== latest) return;
+    if (stored === undefined || revision !== (await this.#latest(id))) return;
     const event = { kind: "votesCounted" as const, verdict, exhausted };
-    if (verdict === "approved") return this.#records.apply(id, event);
+    const state = (await this.#records.status(id))?.state ?? "pending";
+    // An approval that a ban has taken back since, or an answer that the user has: neither is begun anew.
+    if (verdict === "approved" || !UNDECIDED.has(state)) return this.#records.apply(id, event);
     // Nobody can approve it any more: give its coins back at once, unless a partial signature is out.
     await this.#context.act(await this.#context.custody.abandon(this.#now(), request, revision));
     const reason = await this.#whyRejected(id);
@@ -338,13 +344,14 @@ export class Payments {
   }
 }
 
+/** States in which a rejection still decides something. */
+const UNDECIDED: ReadonlySet<string> = new Set(["pending", "voting"]);
+
 /** Objections that come from this node's own earlier promises: it has voted already, or may not any more. */
 const OWN_PROMISES: ReadonlySet<string> = new Set([
   "slot-taken",
   "old-round",
   "intent-ended",
-  "abandoned",
-  "dead",
   "already-signed",
   "not-newer",
 ]);

@@ -23,8 +23,8 @@ const OPEN_STATES: readonly TransactionState[] = [
   "unresolved",
 ];
 
-/** States in which a vote may still be wanted; after an approval too, should one of its voters turn out a liar. */
-const OPEN_TO_VOTES: ReadonlySet<string> = new Set(["pending", "voting", "approved", "signing"]);
+/** States in which a vote may still be wanted: others may see other votes than this node, and a voter may turn out a liar. */
+const OPEN_TO_VOTES: ReadonlySet<string> = new Set(["pending", "voting", "approved", "rejected", "signing"]);
 
 export interface RecallParts {
   readonly context: Context;
@@ -50,20 +50,24 @@ export async function recall(parts: RecallParts): Promise<void> {
 }
 
 async function recallRequest(parts: RecallParts, { id, body }: StoredRequest): Promise<void> {
-  const { custody, store, clock, submit } = parts.context;
+  const { custody, store, clock, submit, self } = parts.context;
   const request = requestCodec.decode(body);
   const revisions = await store.requests.revisions(id);
   const proposals = [null, ...revisions].map((revision) =>
     proposalCodec.encode({ request, revision: revision && revisionCodec.decode(revision.body) }),
   );
+  const latest = revisions.at(-1)?.number;
   const votes: Uint8Array[] = [];
+  let voted = false;
   for (const round of await store.votes.rounds(id)) {
-    votes.push(...(await store.votes.list(round.id)).map(({ bytes }) => bytes));
+    const listed = await store.votes.list(round.id);
+    votes.push(...listed.map(({ bytes }) => bytes));
+    voted ||= round.revision === latest && listed.some(({ node }) => node === self);
   }
   const events = await custody.recall(clock.nowMs(), { proposals, votes, abandons: [] });
   await submit(events.filter(({ kind }) => kind === "verdict"));
   await recallSigners(parts, id);
-  await resumeVote(parts, id, requestId(request), revisions.at(-1)?.number);
+  if (latest !== undefined) await resumeVote(parts, id, { request: requestId(request), latest, voted });
 }
 
 async function recallSigners({ context, signers }: RecallParts, id: RequestId): Promise<void> {
@@ -74,15 +78,14 @@ async function recallSigners({ context, signers }: RecallParts, id: RequestId): 
   }
 }
 
-/** A request that was taken in but not voted on when the process died. */
+/** A request that was taken in but not voted on when the process died, or whose vote was lost with it. */
 async function resumeVote(
   { records, payments }: RecallParts,
   id: RequestId,
-  bytes: Uint8Array,
-  revision: number | undefined,
+  { request, latest, voted }: { readonly request: Uint8Array; readonly latest: number; readonly voted: boolean },
 ): Promise<void> {
   const status = await records.status(id);
-  if (revision === undefined || status === undefined) return;
+  if (status === undefined) return;
   if (status.state === "pending") await records.apply(id, { kind: "votingOpened" });
-  if (OPEN_TO_VOTES.has(status.state)) payments.consider(bytes, revision);
+  if (!voted && OPEN_TO_VOTES.has(status.state)) payments.consider(request, latest);
 }

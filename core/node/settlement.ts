@@ -12,10 +12,27 @@ import type { WalletView } from "./wallet.ts";
 /** States in which the chain is asked about a payment. */
 const WATCHED: readonly TransactionState[] = ["signed", "broadcasting", "confirmed"];
 /** States without a known signature in which a payment may still turn out to be paid, and how many of the latest are sought. */
-const UNSIGNED: readonly TransactionState[] = ["voting", "approved", "signing", "unresolved", "rejected", "aborted_timeout"];
+const UNSIGNED: readonly TransactionState[] = [
+  "voting",
+  "approved",
+  "signing",
+  "unresolved",
+  "rejected",
+  "aborted_timeout",
+];
 const MAX_SOUGHT = 50;
+const MAX_VIEWS = 256;
 /** A payment this deep is not looked at any more. */
 const FORGET_DEPTH = 100;
+
+const APPROVED: ReadonlySet<TransactionState> = new Set(["approved", "signing"]);
+
+/** A payment that may be on the chain. */
+interface Sought {
+  readonly id: RequestId;
+  readonly state: TransactionState;
+  readonly view: PaymentView;
+}
 
 interface Watched {
   readonly request: RequestId;
@@ -31,6 +48,8 @@ export class Settlement {
   readonly #records: PaymentRecords;
   readonly #wallets: () => WalletView | null;
   readonly #watched = new Map<RequestId, Watched>();
+  /** Revisions that were read, by request and number: reading one costs as much as verifying a signature. */
+  readonly #views = new Map<string, PaymentView>();
   #timer: Timer | null = null;
   #polling = false;
   #stopped = false;
@@ -55,7 +74,7 @@ export class Settlement {
 
   /** A complete transaction: check it by other code, keep it, and broadcast it at once or after a grace. */
   async signed(
-    { request, revision, rawTx, txid }: Extract<CustodyEvent, { kind: "signed" }>,
+    { request, revision, rawTx }: Extract<CustodyEvent, { kind: "signed" }>,
     { atOnce }: { readonly atOnce: boolean },
   ): Promise<void> {
     const id = requestHex(request);
@@ -86,21 +105,41 @@ export class Settlement {
   async #seek(): Promise<void> {
     const { store, chain, mailbox } = this.#context;
     const { rows } = await store.transactions.list({ limit: MAX_SOUGHT, states: UNSIGNED });
-    for (const { txid: id } of rows) {
+    const sought: Sought[] = [];
+    for (const { txid: id, state } of rows) {
       for (const { number } of await store.requests.revisions(id)) {
         const view = await this.#view(id, number);
-        if (view === null || (await chain.status(view.txid)) === null) continue;
-        const rawTx = await chain.rawTransaction(view.txid);
-        if (rawTx !== null) await mailbox.run(() => this.#complete(id, view, rawTx));
+        if (view !== null) sought.push({ id, state, view });
       }
+    }
+    for (const { id, view } of sought.filter((candidate) => this.#mayBe(candidate, sought))) {
+      if ((await chain.status(view.txid)) === null) continue;
+      const rawTx = await chain.rawTransaction(view.txid);
+      if (rawTx !== null) await mailbox.run(() => this.#complete(id, view, rawTx));
     }
   }
 
+  /**
+   * Two requests for the same thing may have chosen the same coins, and then they are the same transaction; at most one of
+   * them was approved, and it alone is paid by it.
+   */
+  #mayBe({ id, state, view }: Sought, sought: readonly Sought[]): boolean {
+    if ([...this.#watched.values()].some(({ request, txid }) => txid === view.txid && request !== id)) return false;
+    const rivals = sought.filter((other) => other.id !== id && other.view.txid === view.txid);
+    return rivals.length === 0 || (APPROVED.has(state) && !rivals.some((other) => APPROVED.has(other.state)));
+  }
+
   async #view(id: RequestId, revision: number): Promise<PaymentView | null> {
+    const key = `${id}/${revision}`;
+    const known = this.#views.get(key);
+    if (known !== undefined) return known;
     const stored = await this.#context.store.requests.revision(id, revision);
     const wallet = this.#wallets()?.wallet;
     if (stored === undefined || wallet === undefined) return null;
-    return readPayment(revisionCodec.decode(stored.body).psbt, wallet);
+    const view = readPayment(revisionCodec.decode(stored.body).psbt, wallet);
+    this.#views.set(key, view);
+    if (this.#views.size > MAX_VIEWS) this.#views.delete(this.#views.keys().next().value!);
+    return view;
   }
 
   async #broadcast(watched: Watched): Promise<void> {

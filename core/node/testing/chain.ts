@@ -181,7 +181,8 @@ export class SimulatedChain {
         const found = this.#blocks.slice(0, tip + 1).find(({ height, header }) => height === at || header.hash === at);
         return found?.header ?? null;
       },
-      headers: async (from, count) => this.#blocks.slice(from, Math.min(reach() + 1, from + count)).map(({ header }) => header),
+      headers: async (from, count) =>
+        this.#blocks.slice(from, Math.min(reach() + 1, from + count)).map(({ header }) => header),
       broadcast: async (bytes) => {
         reach();
         return this.#broadcast(bytes, faults.forgetful);

@@ -1,10 +1,7 @@
-/**
- * What every node of a simulation computes with: the portable engine's functions, Ed25519 and X25519 by OpenSSL for their
- * speed, and no verification of what this very process signed.
- */
-import { createPrivateKey, createPublicKey, diffieHellman, sign, type KeyObject } from "node:crypto";
-import { concatBytes, equalBytes, fromHex, toHex } from "@conclave/bytes";
-import { portableEngine, type Ed25519Verifier, type Engine } from "@conclave/crypto";
+/** What every node of a simulation computes with: the daemon's engine, without verifying what this very process signed. */
+import { equalBytes, toHex } from "@conclave/bytes";
+import { nodeEngine } from "@conclave/engine-node";
+import type { Ed25519Verifier, Engine } from "@conclave/crypto";
 import type { SigningScheme } from "@conclave/custody";
 import { configFromShare, secp256k1Taproot, signProtocol } from "@conclave/frost";
 
@@ -30,14 +27,12 @@ export function rememberingEngine(base: Engine): Engine {
   return {
     ...base,
     ed25519Signer(seed) {
-      const { publicKey } = base.ed25519Signer(seed);
-      const key = privateKey(ED25519_KEY, seed);
+      const signer = base.ed25519Signer(seed);
       return {
-        publicKey,
+        publicKey: signer.publicKey,
         sign(message) {
-          // RFC 8032 signatures are deterministic: these are the bytes that the base would have made.
-          const signature = new Uint8Array(sign(null, message, key));
-          remember(signature, { publicKey, message: message.slice() });
+          const signature = signer.sign(message);
+          remember(signature, { publicKey: signer.publicKey, message: new Uint8Array(message) });
           return signature;
         },
       };
@@ -55,33 +50,7 @@ export function rememberingEngine(base: Engine): Engine {
   };
 }
 
-/** DER heads in front of 32 raw bytes (RFC 8410 §4 and §7). */
-const ED25519_KEY = fromHex("302e020100300506032b657004220420");
-const X25519_KEY = fromHex("302e020100300506032b656e04220420");
-const X25519_PUBLIC_KEY = fromHex("302a300506032b656e032100");
-
-const privateKey = (head: Uint8Array, raw: Uint8Array): KeyObject =>
-  createPrivateKey({ key: Buffer.from(concatBytes(head, raw)), format: "der", type: "pkcs8" });
-
-const openssl: Engine = {
-  ...portableEngine,
-  x25519Public(secret) {
-    const der = createPublicKey(privateKey(X25519_KEY, secret)).export({ format: "der", type: "spki" });
-    return new Uint8Array(der.subarray(-32));
-  },
-  x25519Shared(secret, peerPublic) {
-    // OpenSSL refuses keys of small order too; which error it is, the portable engine says.
-    const der = Buffer.from(concatBytes(X25519_PUBLIC_KEY, peerPublic));
-    const publicKey = createPublicKey({ key: der, format: "der", type: "spki" });
-    try {
-      return new Uint8Array(diffieHellman({ privateKey: privateKey(X25519_KEY, secret), publicKey }));
-    } catch {
-      return portableEngine.x25519Shared(secret, peerPublic);
-    }
-  },
-};
-
-export const engine = rememberingEngine(openssl);
+export const engine = rememberingEngine(nodeEngine);
 
 const suite = secp256k1Taproot(engine.secp256k1);
 

@@ -74,7 +74,8 @@ export class Liar {
       const call = value as (...args: readonly unknown[]) => Promise<unknown>;
       const wrapped = async (...args: readonly unknown[]): Promise<unknown> => {
         const answer = await call(...args);
-        if (!Array.isArray(answer) || !answer.some((event) => typeof event === "object" && "kind" in event)) return answer;
+        if (!Array.isArray(answer) || !answer.some((event) => typeof event === "object" && "kind" in event))
+          return answer;
         return (answer as CustodyEvent[]).flatMap((event) => this.#twist(event));
       };
       return [name, wrapped] as const;
@@ -131,7 +132,6 @@ export class Liar {
     }
     if (kind === "begin" && this.#lies("sends different begins")) {
       const begin = beginCodec.decode(envelope.body);
-      if (begin.acks.length < 3) return [event];
       const other = beginCodec.encode({ ...begin, acks: begin.acks.slice(1) });
       return this.#split(event, this.#again(event, envelope, other));
     }
@@ -150,7 +150,8 @@ export class Liar {
     const { vote: signer } = this.#parts.identity;
     const opposite = signedVoteCodec.encode(signVote(signer, { ...vote, value: !vote.value }));
     if (this.#lies("votes twice")) return [event, this.#again(event, envelope, opposite)];
-    if (this.#lies("votes yes to some and no to others")) return this.#split(event, this.#again(event, envelope, opposite));
+    if (this.#lies("votes yes to some and no to others"))
+      return this.#split(event, this.#again(event, envelope, opposite));
     return [event];
   }
 
@@ -167,8 +168,10 @@ export class Liar {
       const { vote } = signedVoteCodec.decode(envelope.body);
       const victim = peers[dice.below(peers.length)]!;
       const forged = signVote(identity.vote, { ...vote, voter: victim, value: !vote.value });
-      if (this.#lies("votes in another's name")) extra.push(this.#say({ kind: "vote", request }, signedVoteCodec.encode(forged)));
-      if (this.#lies("sends false evidence")) extra.push(this.#say({ kind: "evidence" }, falseEvidence(forged, identity)));
+      if (this.#lies("votes in another's name"))
+        extra.push(this.#say({ kind: "vote", request }, signedVoteCodec.encode(forged)));
+      if (this.#lies("sends false evidence"))
+        extra.push(this.#say({ kind: "evidence" }, falseEvidence(forged, identity)));
     }
     if (kind === "ack" && this.#lies("opens attempts out of turn")) {
       const next = attempt + 1 + dice.below(3);

@@ -2,6 +2,7 @@
  * A node's machine: disks that stay, and a process that can end at any moment. What a dead process waited for never comes,
  * so nothing of it goes on; what it had written is there when the next one starts.
  */
+import { messageCoordination } from "./coordination.ts";
 import type { NodeId } from "@conclave/consensus";
 import { seededRng } from "@conclave/crypto/testing";
 import { Custody, inlineCustody, type CustodyEvent, type CustodyPort, type Journal } from "@conclave/custody";
@@ -61,6 +62,8 @@ export class Machine {
   readonly self: NodeId;
   readonly server: ServerFaults = { unreachable: false, blocksBehind: 0, forgetful: false };
   skewMs = 0;
+  /** Weaknesses that no machine may have; for tests of those who watch. */
+  weakness: "none" | "randomness repeats after a restart" | "appends are not stored" = "none";
   readonly #parts: MachineParts;
   readonly #vault: VaultDisk;
   readonly #journal: JournalDisk;
@@ -111,7 +114,7 @@ export class Machine {
       engine,
       vault: memoryVault(this.#vault),
       journal: this.#mortalJournal(memoryJournal(this.#journal)),
-      rng: seededRng(`${seed}/${self}/${this.#boots}`),
+      rng: seededRng(`${seed}/${self}/${this.weakness === "randomness repeats after a restart" ? 1 : this.#boots}`),
       schemes: [scheme],
       settings,
     });
@@ -131,6 +134,7 @@ export class Machine {
       requiredConfirmations: this.#parts.requiredConfirmations,
       custody: this.#observedCustody(custody, life),
       transport: this.#parts.transportProxy?.(endpoint) ?? endpoint,
+      coordination: messageCoordination,
       store: this.#mortalStore(life),
       chain: mortal(chain.server(this.server), life),
       // Its rules are tested where it is; here every signature is checked by the simulation itself.
@@ -189,6 +193,7 @@ export class Machine {
       close: () => journal.close(),
       append: (records) => {
         const fault = this.#writeFault;
+        if (this.weakness === "appends are not stored") return this.#journal.records.length;
         if (fault === null || fault.at-- > 0) return journal.append(records);
         this.#writeFault = null;
         fault.done();
@@ -246,7 +251,8 @@ export class Machine {
   }
 }
 
-const isEvent = (value: unknown): value is CustodyEvent => typeof value === "object" && value !== null && "kind" in value;
+const isEvent = (value: unknown): value is CustodyEvent =>
+  typeof value === "object" && value !== null && "kind" in value;
 
 /** The cluster's height: seconds since it began. */
 const slots = (clock: Clock, genesisMs: number): Ledger => {

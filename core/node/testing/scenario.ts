@@ -3,7 +3,7 @@ import { seededDice, type Dice } from "@conclave/protocol/testing";
 import type { Size } from "./committee.ts";
 import { LIES, type Lie } from "./liar.ts";
 import type { WriteFault } from "./machine.ts";
-import type { Weather } from "./network.ts";
+import { CLEAR, type Weather } from "./network.ts";
 
 /** A wish to pay, as a client brings it to one node. */
 export interface Wish {
@@ -18,7 +18,13 @@ export interface Wish {
 
 export type Trouble =
   | { readonly kind: "crash"; readonly node: number; readonly downMs: number }
-  | { readonly kind: "write"; readonly node: number; readonly skip: number; readonly fault: WriteFault; readonly downMs: number }
+  | {
+      readonly kind: "write";
+      readonly node: number;
+      readonly skip: number;
+      readonly fault: WriteFault;
+      readonly downMs: number;
+    }
   | { readonly kind: "store write"; readonly node: number; readonly skip: number; readonly downMs: number }
   | { readonly kind: "partition"; readonly groups: readonly (readonly number[])[] }
   | { readonly kind: "reunite" }
@@ -58,10 +64,13 @@ const WRITE_FAULTS: readonly WriteFault[] = [
   "append failed, yet stored",
 ];
 
-/** One life. `keygen`: with a key generation under the same faults, which takes most of its time. */
+/** Share of lives in which the cluster has to make its key first, under the same faults. */
+const KEYGEN_CHANCE = 0.05;
+
+/** One life. */
 export function drawScenario(seed: string, options: { readonly keygen?: boolean } = {}): Scenario {
   const dice = seededDice(`scenario/${seed}`);
-  const keygen = options.keygen ?? false;
+  const keygen = options.keygen ?? dice.chance(KEYGEN_CHANCE);
   const { n, t, q } = keygen ? SIZES.at(-1)! : chooseSize(dice);
   const tolerated = Math.floor((n - 1) / 3);
   const liar = !keygen && tolerated > 0 && dice.chance(0.5) ? drawLiar(dice, n) : null;
@@ -77,6 +86,30 @@ export function drawScenario(seed: string, options: { readonly keygen?: boolean 
     keygen,
   };
 }
+
+/** A life in which nothing goes wrong beside what `change` says. */
+export const calm = (seed: string, change: Partial<Scenario> = {}): Scenario => ({
+  seed,
+  size: { n: 5, t: 4, q: 4 },
+  coins: [200_000n, 200_000n, 200_000n],
+  weather: CLEAR,
+  wishes: [wish(0)],
+  troubles: [],
+  healMs: 5_000,
+  liar: null,
+  keygen: false,
+  ...change,
+});
+
+/** An ordinary wish, half a second after the beginning. */
+export const wish = (number: number, change: Partial<Wish> = {}): Wish => ({
+  atMs: 500,
+  node: 0,
+  amount: 20_000n,
+  name: `wish ${number}`,
+  kind: "ordinary",
+  ...change,
+});
 
 function chooseSize(dice: Dice): Size {
   let left = dice.below(SIZES.reduce((sum, { weight }) => sum + weight, 0));
@@ -124,7 +157,13 @@ const DRAWS: readonly Draw[] = [
     fault: WRITE_FAULTS[dice.below(WRITE_FAULTS.length)]!,
     downMs: 100 + dice.below(8_000),
   }),
-  (dice, n) => ({ kind: "write", node: dice.below(n), skip: dice.below(8), fault: "killed after append", downMs: dice.below(3_000) }),
+  (dice, n) => ({
+    kind: "write",
+    node: dice.below(n),
+    skip: dice.below(8),
+    fault: "killed after append",
+    downMs: dice.below(3_000),
+  }),
   (dice, n) => ({ kind: "store write", node: dice.below(n), skip: dice.below(60), downMs: dice.below(8_000) }),
   (dice, n) => ({ kind: "partition", groups: drawGroups(dice, n) }),
   (dice, n) => {
@@ -159,3 +198,24 @@ function drawGroups(dice: Dice, n: number): readonly (readonly number[])[] {
   const all = Array.from({ length: n }, (_, i) => i);
   return [all.filter((i) => !away.has(i)), [...away]];
 }
+
+/** Every kind of fault that lives are made of. A campaign in which one of them never happened has shown nothing about it. */
+export const FAULTS: readonly string[] = [
+  "lost",
+  "repeated",
+  "delayed",
+  "overtaken",
+  "partition",
+  "partitioned",
+  "link cut one way",
+  "one-way",
+  "crash",
+  ...WRITE_FAULTS,
+  "killed after a write to the store",
+  "clock skew",
+  "chain unreachable",
+  "chain behind",
+  "broadcast forgotten",
+  "reorganisation",
+  ...LIES.map((lie) => `liar ${lie}`),
+];

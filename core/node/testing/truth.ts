@@ -14,18 +14,45 @@ import {
   type PaymentView,
   type Wallet,
 } from "@conclave/bitcoin";
-import { contradicts, rosterHash, signedVoteCodec, verifyVote, type NodeId, type SignedVote } from "@conclave/consensus";
+import {
+  contradicts,
+  rosterHash,
+  signedVoteCodec,
+  verifyVote,
+  type NodeId,
+  type SignedVote,
+} from "@conclave/consensus";
 import { seededRng } from "@conclave/crypto/testing";
 import { createIdentity, Custody, proposalCodec, revisionDigest, viewKey, type Request } from "@conclave/custody";
-import { ackCodec, EnvelopeReader, isSpent, memoryJournal, memoryVault, replay, setupCodec, type Envelope } from "@conclave/custody/testing";
+import {
+  ackCodec,
+  EnvelopeReader,
+  isSpent,
+  memoryJournal,
+  memoryVault,
+  replay,
+  setupCodec,
+  type Envelope,
+} from "@conclave/custody/testing";
 import type { Committee } from "./committee.ts";
 import { engine, scheme } from "./engine.ts";
 
 export type Fact =
   /** An envelope left a custody; `promises` is what was on that node's disk then. */
-  | { readonly kind: "said"; readonly node: NodeId; readonly envelope: Envelope; readonly promises: readonly Uint8Array[] }
+  | {
+      readonly kind: "said";
+      readonly node: NodeId;
+      readonly envelope: Envelope;
+      readonly promises: readonly Uint8Array[];
+    }
   /** A node holds a complete transaction. */
-  | { readonly kind: "signed"; readonly node: NodeId; readonly request: string; readonly txid: string; readonly rawTx: Uint8Array }
+  | {
+      readonly kind: "signed";
+      readonly node: NodeId;
+      readonly request: string;
+      readonly txid: string;
+      readonly rawTx: Uint8Array;
+    }
   /** A node banned another. */
   | { readonly kind: "banned"; readonly by: NodeId; readonly node: NodeId; readonly evidence: Uint8Array }
   /** The chain took a transaction in, or took it back. */
@@ -110,8 +137,9 @@ export class Truth {
     if (fact.kind !== "said") return;
     const { header, body } = fact.envelope;
     if (header.kind === "vote") this.#count(signedVoteCodec.decode(body));
-    if (header.kind === "setup") for (const vote of setupCodec.decode(body).votes) this.#count(signedVoteCodec.decode(vote));
-    if (!this.honest.has(fact.node)) return;
+    if (header.kind === "setup")
+      for (const vote of setupCodec.decode(body).votes) this.#count(signedVoteCodec.decode(vote));
+    if (!this.honest.has(header.sender)) return;
     const slot = slotOf(fact.envelope);
     if (slot !== null) this.slots.set(slot, body);
     for (const [value, use] of oneUseValues(fact.envelope)) this.once.set(value, use);
@@ -220,33 +248,39 @@ export const CHECKS: Readonly<Record<string, Check>> = {
   },
 
   "a vote is never contradicted": (truth, fact) => {
-    if (fact.kind !== "said" || !truth.honest.has(fact.node) || fact.envelope.header.kind !== "vote") return null;
+    if (fact.kind !== "said" || !truth.honest.has(fact.envelope.header.sender) || fact.envelope.header.kind !== "vote")
+      return null;
     const { vote } = signedVoteCodec.decode(fact.envelope.body);
     const earlier = truth.votes.get(toHex(vote.request)) ?? [];
     const other = earlier.find((known) => contradicts(known.vote, vote));
-    return other === undefined ? null : `${short(vote.voter)} voted twice on revision ${vote.revision} in round ${vote.round}`;
+    return other === undefined
+      ? null
+      : `${short(vote.voter)} voted twice on revision ${vote.revision} in round ${vote.round}`;
   },
 
   "promises are on disk before they are told": (_, fact) => {
-    if (fact.kind !== "said") return null;
+    // Others pass on what a node said; whether it may be said is its own affair.
+    if (fact.kind !== "said" || fact.envelope.header.sender !== fact.node) return null;
     const { header, body } = fact.envelope;
     const generation = generationOf(fact.envelope);
     if (generation > fact.promises.length)
       return `${header.kind} at position ${generation}, on disk are ${fact.promises.length}`;
     if (header.kind !== "step/broadcast" || header.round !== "frost/sign/2") return null;
     const state = replay(fact.promises.map((record, i) => ({ position: i + 1, record })));
-    return isSpent(state, "nonce", header.ssid!) ? null : `a partial signature of ${body.length} bytes before its spent mark`;
+    return isSpent(state, "nonce", header.ssid!)
+      ? null
+      : `a partial signature of ${body.length} bytes before its spent mark`;
   },
 
   "one content per slot": (truth, fact) => {
-    if (fact.kind !== "said" || !truth.honest.has(fact.node)) return null;
+    if (fact.kind !== "said" || !truth.honest.has(fact.envelope.header.sender)) return null;
     const slot = slotOf(fact.envelope);
     const known = slot === null ? undefined : truth.slots.get(slot);
     return known === undefined || equalBytes(known, fact.envelope.body) ? null : `two contents of ${slot}`;
   },
 
   "nothing used once is used again": (truth, fact) => {
-    if (fact.kind !== "said" || !truth.honest.has(fact.node)) return null;
+    if (fact.kind !== "said" || !truth.honest.has(fact.envelope.header.sender)) return null;
     const again = oneUseValues(fact.envelope).find(([value, use]) => (truth.once.get(value) ?? use) !== use);
     return again === undefined ? null : `${again[1]} repeats ${truth.once.get(again[0])}`;
   },
