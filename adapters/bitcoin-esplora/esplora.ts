@@ -118,7 +118,7 @@ class Esplora implements BitcoinChain {
 
   async rawTransaction(txid: string): Promise<Uint8Array | null> {
     const known = this.#rawTransactions.get(checkHash(txid));
-    if (known !== undefined) return known.slice();
+    if (known !== undefined) return Uint8Array.from(known);
     const text = await this.#connection.textOrNull(`/tx/${txid}/hex`);
     if (text === null) return null;
     if (!isHex(text)) throw new ChainLied(`raw transaction ${txid}: not hexadecimal`);
@@ -126,7 +126,7 @@ class Esplora implements BitcoinChain {
     const actual = txidOf(parseRaw(raw, txid));
     if (actual !== txid) throw new ChainLied(`raw transaction ${txid}: it hashes to ${actual}`);
     this.#rawTransactions.set(txid, raw);
-    return raw.slice();
+    return Uint8Array.from(raw);
   }
 
   async status(txid: string): Promise<Position | null> {

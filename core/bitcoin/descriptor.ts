@@ -49,6 +49,10 @@ export const tweakOf = ({ branch, index }: Pick<WalletScript, "branch" | "index"
   taproot: { merkleRoot: null },
 });
 
+/** Scripts kept per wallet: deriving one costs two point multiplications, and every check of a payment asks for it again. */
+const MAX_KEPT = 4_096;
+const kept = new WeakMap<Wallet, Map<string, WalletScript>>();
+
 /**
  * BIP86 below the group key: child `branch`/`index`, tweaked with no script tree. Throws `RangeError` beyond `MAX_INDEX`
  * and, with probability 2^-127, for an index that BIP32 declares invalid.
@@ -57,6 +61,17 @@ export function deriveScript(wallet: Wallet, branch: Branch, index: number): Wal
   if (!Number.isInteger(index) || index < 0 || index > MAX_INDEX) {
     throw new RangeError(`address index ${index} is not from 0 to ${MAX_INDEX}`);
   }
+  const scripts = kept.get(wallet) ?? new Map<string, WalletScript>();
+  kept.set(wallet, scripts);
+  const known = scripts.get(`${branch}/${index}`);
+  if (known !== undefined) return known;
+  const script = derive(wallet, branch, index);
+  if (scripts.size >= MAX_KEPT) scripts.delete(scripts.keys().next().value!);
+  scripts.set(`${branch}/${index}`, script);
+  return script;
+}
+
+function derive(wallet: Wallet, branch: Branch, index: number): WalletScript {
   const key = { publicKey: secp256k1Group.decode(wallet.publicKey), chainCode: wallet.chainCode };
   const tweaked = resolveTweak(secp256k1Group, key, tweakOf({ branch, index }), { evenY: true });
   const outputKey = xOnly(secp256k1Group, tweaked.publicKey);

@@ -58,7 +58,7 @@ export function readPayment(psbt: Uint8Array, wallet: Wallet): PaymentView {
   );
   return {
     wallet,
-    psbt: psbt.slice(),
+    psbt: Uint8Array.from(psbt),
     txid,
     outputs,
     fee,

@@ -50,11 +50,11 @@ export const portableEngine: Engine = {
   sha512: (bytes) => sha512(bytes),
   ed25519Signer(seed) {
     // A copy: a caller that wipes its seed must not be left with signatures by another key.
-    const own = seed.slice();
+    const own = Uint8Array.from(seed);
     return { publicKey: nobleEd25519.getPublicKey(own), sign: (message) => nobleEd25519.sign(message, own) };
   },
   ed25519Verifier(publicKeyBytes) {
-    const publicKey = publicKeyBytes.slice();
+    const publicKey = Uint8Array.from(publicKeyBytes);
     const key = ed25519Group.decode(publicKey);
     return (message, signature) => {
       if (signature.length !== ED25519_SIGNATURE_BYTES) return false;

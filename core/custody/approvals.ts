@@ -78,6 +78,8 @@ export class Approvals {
   readonly docket: Docket;
   readonly abandons: Abandons;
   readonly #parts: ApprovalParts;
+  /** One object per key: derived addresses are kept by it. */
+  readonly #wallets = new WeakMap<Valid<KeyShare>, Wallet>();
   readonly #policy: Uint8Array;
   readonly #earlyVotes: SignedVote[] = [];
   readonly #verdicts = new Set<string>();
@@ -140,13 +142,17 @@ export class Approvals {
   walletOf(key: Uint8Array): Wallet | undefined {
     const share = this.#parts.keyOf(key);
     if (share === undefined || share.record.purpose !== `wallet/${this.#parts.settings.network}`) return undefined;
+    const known = this.#wallets.get(share);
+    if (known !== undefined) return known;
     const { publicKey, chainCode } = share.record;
-    return {
+    const wallet: Wallet = {
       network: networks[this.#parts.settings.network],
       scriptType: "p2tr",
       publicKey: this.#parts.engine.secp256k1.encode(publicKey),
       chainCode,
     };
+    this.#wallets.set(share, wallet);
+    return wallet;
   }
 
   payment(id: Uint8Array): KnownPayment | undefined {

@@ -36,7 +36,7 @@ export function memoryJournal(disk: JournalDisk = { records: [], holder: Symbol(
     if (disk.holder !== self) throw new JournalUnavailable("the journal was opened again by another process");
   };
   const store = (records: readonly Uint8Array[]): void => {
-    disk.records = [...disk.records, ...records.map((record) => record.slice())];
+    disk.records = [...disk.records, ...records.map((record) => Uint8Array.from(record))];
   };
 
   return {
@@ -69,5 +69,5 @@ export function memoryJournal(disk: JournalDisk = { records: [], holder: Symbol(
 }
 
 function* numbered(records: readonly Uint8Array[]): Generator<JournalRecord> {
-  for (const [i, record] of records.entries()) yield { position: i + 1, record: record.slice() };
+  for (const [i, record] of records.entries()) yield { position: i + 1, record: Uint8Array.from(record) };
 }

@@ -56,13 +56,13 @@ export function memoryVault(disk: VaultDisk = { records: new Map(), holder: Symb
       enter(name);
       if (!replace && disk.records.has(name))
         throw new VaultError("exists", `record ${name} exists and is not to be replaced`);
-      change((records) => records.set(name, secret.slice()));
+      change((records) => records.set(name, Uint8Array.from(secret)));
     },
     get(name) {
       enter(name);
       const secret = disk.records.get(name);
       if (secret === undefined) throw new VaultError("unknown", `no record ${name} in this vault`);
-      return secret.slice();
+      return Uint8Array.from(secret);
     },
     erase(name) {
       enter(name);

@@ -40,12 +40,12 @@ export function startSign(suite: Suite, context: Context, config: SignConfig, rn
   const nonces = commit(suite, { share: config.share, session, rng });
   const statement: Statement = {
     suite: suite.id,
-    keyId: config.keyId.slice(),
+    keyId: Uint8Array.from(config.keyId),
     epoch: config.epoch,
     publicKey: tweaked.publicKey,
     // A copy: what was promised in round 1 is what round 2 signs, whatever happens to the caller's buffer in between.
-    message: config.message.slice(),
-    approval: config.approval.slice(),
+    message: Uint8Array.from(config.message),
+    approval: Uint8Array.from(config.approval),
     signers: context.committee,
   };
   const publicShares = tweakPublicShares(suite, tweaked, context.committee, config.publicShares);
