@@ -102,7 +102,10 @@ async function pay({ network, running, notices, progress }: FirstPaymentParts): 
   const stop = notices.listen((from, notice) => {
     if (from !== 0) return;
     if (notice.kind === "state") heard.push(notice);
-    if (notice.kind === "begun") signers = notice.signers.map(nameOf);
+    if (notice.kind === "begun") {
+      signers = notice.signers.map(nameOf);
+      progress.detail(`signers chosen: ${signers.join(", ")}`);
+    }
     // Votes that come later change nothing.
     if (notice.kind === "voted" && !isApproved)
       progress.detail(`${nameOf(notice.voter)} votes ${notice.value ? "yes" : "no"}`);
