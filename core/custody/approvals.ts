@@ -83,6 +83,8 @@ export class Approvals {
   readonly #policy: Uint8Array;
   readonly #earlyVotes: SignedVote[] = [];
   readonly #verdicts = new Set<string>();
+  /** Revisions that became known while their proposer was banned: known, so that nobody denies them, and never approved. */
+  readonly #tainted = new WeakSet<KnownRevision>();
   /** By hash of the proposal: the origin's envelope, to be passed on as it is. Lost with the process; the origin has more. */
   readonly #proposals = new Map<string, Uint8Array>();
 
@@ -120,7 +122,9 @@ export class Approvals {
     // Votes may overtake the revision that they are about.
     const paid = this.payment(entry.id);
     if (revision === null || paid === undefined) return;
-    this.abandons.recall(paid, paid.revisions.get(revision.number)!);
+    const known = paid.revisions.get(revision.number)!;
+    if (this.#parts.banned().has(request.origin)) this.#tainted.add(known);
+    this.abandons.recall(paid, known);
     for (const round of roundsOf(paid, revision.number)) this.#count(paid, revision.number, round);
   }
 
@@ -179,7 +183,14 @@ export class Approvals {
     this.#cast(entry, known, { round, value: cast ?? value, epoch: key.record.epoch });
   }
 
-  #objections(entry: KnownPayment, { view }: KnownRevision, circumstances: VoteCircumstances) {
+  #objections(
+    entry: KnownPayment,
+    known: KnownRevision,
+    circumstances: VoteCircumstances,
+  ): readonly { readonly code: string; readonly message: string }[] {
+    if (this.#tainted.has(known))
+      return [{ code: "origin-banned", message: "the node that proposes this was banned before it was known here" }];
+    const { view } = known;
     const { coins, tipHeight, changeIndex, replaces } = circumstances;
     return checkPayment(view, {
       request: entry.request.payment,

@@ -155,9 +155,15 @@ export class Custody {
       if (receiver !== null && receiver !== this.#identity.id) return;
       const evidence = this.#tribunal.watch(envelope);
       if (evidence !== null) return this.#accuse(evidence);
-      if (this.#tribunal.banned(nowMs).has(sender) && !SPOKEN_BY_BANNED.has(envelope.header.kind)) return;
+      if (this.#tribunal.banned(nowMs).has(sender) && !this.#isHeardFromBanned(envelope)) return;
       this.#dispatch(envelope);
     });
+  }
+
+  /** Further revisions too, of what is known: others may have approved one before the ban, and this node must not deny it. */
+  #isHeardFromBanned({ header: { kind, request } }: Envelope): boolean {
+    if (SPOKEN_BY_BANNED.has(kind)) return true;
+    return kind === "proposal" && request !== null && this.#approvals.docket.get(request) !== undefined;
   }
 
   /** A request of this node's own, or a further revision of one: keep it and tell the others. */

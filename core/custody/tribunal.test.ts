@@ -17,7 +17,7 @@ import { EnvelopeReader, SLOTTED, type Envelope, type HeaderFields, type Kind } 
 import { SafetyLog } from "./safety-log.ts";
 import { Cluster, taprootScheme } from "./testing/cluster.ts";
 import { memoryJournal } from "./testing/memory-journal.ts";
-import { approve, paidAt, payment, propose, sign, vote, type Payment } from "./testing/payments.ts";
+import { approve, coin, paidAt, payment, propose, revisionOf, sign, vote, type Payment } from "./testing/payments.ts";
 import { headerBytes, resign } from "./testing/wires.ts";
 import { equivocationEvidence, faultEvidence, Tribunal } from "./tribunal.ts";
 
@@ -416,6 +416,24 @@ describe("a banned node", () => {
     vote(cluster, LIAR, paid, { round: 2 });
     cluster.pump();
     assert.ok(cluster.events(1, "voted").some(({ voter }) => voter === cluster.idOf(LIAR)));
+  });
+
+  test("is believed in what others may have approved before: its further revision is known, and never approved", () => {
+    const cluster = new Cluster().start();
+    const first = payment(cluster, { origin: LIAR });
+    propose(cluster, first, { by: LIAR });
+    const fields = { kind: "setup" as const, request: first.id, attempt: 9, round: "1.1" };
+    for (const fill of [7, 8]) cluster.deliver(2, cluster.forge(LIAR, fields, new Uint8Array(4).fill(fill)));
+    assert.deepEqual(bannedAt(cluster, 2), [LIAR]);
+
+    const second = revisionOf(cluster, first.request, { number: 2, coins: [coin(2)] });
+    const told = { kind: "proposal" as const, request: first.id, round: "2" };
+    cluster.deliver(2, cluster.forge(LIAR, told, second.proposal));
+    assert.equal(cluster.events(2, "proposed").at(-1)?.revision, 2);
+    const [objected] = vote(cluster, 2, second);
+    assert.equal(objected?.kind === "objected" && objected.objections[0]?.code, "origin-banned");
+    // What was known before the ban is judged as ever.
+    assert.ok(vote(cluster, 2, first).some(({ kind }) => kind === "voted"));
   });
 
   test("that learns of its own ban, by a clone of it that lied, takes part in nothing and does not fail", () => {
