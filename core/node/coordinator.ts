@@ -181,11 +181,11 @@ export class Coordinator {
     operation.stage = "asking";
     const { request, revision, round, attempt } = operation;
     const events = await custody.open(clock.nowMs(), requestBytes(request), revision, round, attempt);
-    const refused = events.find(({ kind }) => kind === "dropped") as Event<"dropped"> | undefined;
     await act(events);
-    if (refused !== undefined && !events.some(({ kind }) => kind === "joined")) {
-      this.#wait(operation, timings.retryFirstMs, () => this.#next(operation, refused.reason));
-    }
+    if (events.some(({ kind }) => kind === "joined")) return;
+    const refused = events.find(({ kind }) => kind === "dropped") as Event<"dropped"> | undefined;
+    const reason = refused?.reason ?? "this node opened it before";
+    this.#wait(operation, timings.retryFirstMs, () => this.#next(operation, reason));
   }
 
   /** This node acknowledged a setup, its own or another coordinator's: the event is under way. */

@@ -46,6 +46,8 @@ const ONCE_BROKEN: Readonly<Record<string, string>> = {
   "137": "a vote after an abandon, and a ban whose finder died",
   "1235": "votes that a ban decides",
   "2073": "an approval that a ban takes back",
+  100128: "a revision that others approved before its proposer was banned",
+  100675: "an attempt that its coordinator had opened before",
 };
 
 void describe("lives that were once lost", () => {
