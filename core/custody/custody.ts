@@ -161,9 +161,9 @@ export class Custody {
   }
 
   /** Further revisions too, of what is known: others may have approved one before the ban, and this node must not deny it. */
-  #isHeardFromBanned({ header: { kind, request } }: Envelope): boolean {
+  #isHeardFromBanned({ header: { kind }, body }: Envelope): boolean {
     if (SPOKEN_BY_BANNED.has(kind)) return true;
-    return kind === "proposal" && request !== null && this.#approvals.docket.get(request) !== undefined;
+    return kind === "proposal" && this.#approvals.docket.find(proposalCodec.decode(body).request) !== undefined;
   }
 
   /** A request of this node's own, or a further revision of one: keep it and tell the others. */

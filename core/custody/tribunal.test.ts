@@ -1,13 +1,6 @@
 /** Who is banned, on what evidence, and who never is. */
-import { compareBytes, equalBytes, rawCbor, toHex } from "@conclave/bytes";
-import {
-  BAN_DURATIONS_MS,
-  evidenceCodec,
-  signedVoteCodec,
-  signVote,
-  type Evidence,
-  type Vote,
-} from "@conclave/consensus";
+import { equalBytes, rawCbor } from "@conclave/bytes";
+import { BAN_DURATIONS_MS, evidenceCodec, signedVoteCodec, signVote, type Evidence } from "@conclave/consensus";
 import { nodeEngine } from "@conclave/engine-node";
 import { roundOf, viewHash } from "@conclave/protocol";
 import assert from "node:assert/strict";
@@ -17,19 +10,13 @@ import { EnvelopeReader, SLOTTED, type Envelope, type HeaderFields, type Kind } 
 import { SafetyLog } from "./safety-log.ts";
 import { Cluster, taprootScheme } from "./testing/cluster.ts";
 import { memoryJournal } from "./testing/memory-journal.ts";
-import { approve, coin, paidAt, payment, propose, revisionOf, sign, vote, type Payment } from "./testing/payments.ts";
+import { approve, paidAt, sign } from "./testing/payments.ts";
+import { bannedAt, LIAR, proposed, voteBy } from "./testing/suspects.ts";
 import { headerBytes, resign } from "./testing/wires.ts";
 import { equivocationEvidence, faultEvidence, Tribunal } from "./tribunal.ts";
 
-const LIAR = 5;
 const HONEST = [1, 2, 3, 4];
 const HOUR_MS = 3_600_000;
-
-const bannedAt = (cluster: Cluster, party: number): readonly number[] =>
-  cluster
-    .node(party)
-    .custody.status()
-    .bans.map(({ node }) => cluster.partyOf(node));
 
 const everybodyBans = (cluster: Cluster, whom: readonly number[]): void => {
   for (const party of HONEST) assert.deepEqual(bannedAt(cluster, party), whom, `party ${party}`);
@@ -53,24 +40,6 @@ const convicts = (cluster: Cluster, evidence: Evidence): number | null => {
 /** The evidence that a node's host was given, from bytes. */
 const evidenceAt = (cluster: Cluster, party: number): Evidence =>
   evidenceCodec.decode(cluster.events(party, "violation").at(-1)!.evidence);
-
-const voteBy = (cluster: Cluster, party: number, paid: Payment, change: Partial<Vote> = {}): Uint8Array => {
-  const { vote: own } = signedVoteCodec.decode(
-    cluster.events(1, "voted").find(({ voter }) => voter === cluster.idOf(1))!.vote,
-  );
-  const { identity } = cluster.node(party);
-  const signed = signVote(identity.vote, { ...own, voter: identity.id, ...change });
-  return cluster.forge(party, { kind: "vote", request: paid.id, round: "1.1" }, signedVoteCodec.encode(signed));
-};
-
-const proposed = () => {
-  const cluster = new Cluster().start();
-  const paid = payment(cluster);
-  propose(cluster, paid);
-  vote(cluster, 1, paid);
-  cluster.pump();
-  return { cluster, paid };
-};
 
 describe("a double vote", () => {
   const doubleVote = () => {
@@ -393,62 +362,6 @@ describe("forged evidence", () => {
     cluster.deliver(1, cluster.forge(LIAR, { kind: "evidence" }, fake));
     cluster.pump();
     assert.equal(cluster.sent.length, before);
-    assert.deepEqual(cluster.dropped(1), []);
-    assert.ok(toHex(fake).length > 0);
-  });
-});
-
-describe("a banned node", () => {
-  test("is not heard: neither its votes, nor its setups, nor its results", () => {
-    const { cluster, paid } = proposed();
-    const fields = { kind: "setup" as const, request: paid.id, attempt: 9, round: "1.1" };
-    for (const fill of [7, 8]) cluster.deliver(2, cluster.forge(LIAR, fields, new Uint8Array(4).fill(fill)));
-    cluster.pump();
-    const heard = cluster.node(1).events.length;
-    vote(cluster, LIAR, paid);
-    cluster.do(LIAR, (custody, nowMs) =>
-      custody.propose(nowMs, payment(cluster, { idempotencyKey: "theirs" }).proposal),
-    );
-    cluster.pump();
-    assert.equal(cluster.node(1).events.length, heard);
-    // When the ban is over it is.
-    cluster.nowMs += 25 * HOUR_MS;
-    vote(cluster, LIAR, paid, { round: 2 });
-    cluster.pump();
-    assert.ok(cluster.events(1, "voted").some(({ voter }) => voter === cluster.idOf(LIAR)));
-  });
-
-  test("is believed in what others may have approved before: its further revision is known, and never approved", () => {
-    const cluster = new Cluster().start();
-    const first = payment(cluster, { origin: LIAR });
-    propose(cluster, first, { by: LIAR });
-    const fields = { kind: "setup" as const, request: first.id, attempt: 9, round: "1.1" };
-    for (const fill of [7, 8]) cluster.deliver(2, cluster.forge(LIAR, fields, new Uint8Array(4).fill(fill)));
-    assert.deepEqual(bannedAt(cluster, 2), [LIAR]);
-
-    const second = revisionOf(cluster, first.request, { number: 2, coins: [coin(2)] });
-    const told = { kind: "proposal" as const, request: first.id, round: "2" };
-    cluster.deliver(2, cluster.forge(LIAR, told, second.proposal));
-    assert.equal(cluster.events(2, "proposed").at(-1)?.revision, 2);
-    const [objected] = vote(cluster, 2, second);
-    assert.equal(objected?.kind === "objected" && objected.objections[0]?.code, "origin-banned");
-    // What was known before the ban is judged as ever.
-    assert.ok(vote(cluster, 2, first).some(({ kind }) => kind === "voted"));
-  });
-
-  test("that learns of its own ban, by a clone of it that lied, takes part in nothing and does not fail", () => {
-    const { cluster, paid } = proposed();
-    approve(cluster, paid, { by: [2, 3, 4, LIAR] });
-    const wires = [false, true].map((value) => voteBy(cluster, LIAR, paid, { value, round: 9 }));
-    const [first, second] = wires
-      .map((wire) => signedVoteCodec.decode(cluster.reader.open(wire).body))
-      .toSorted((a, b) => compareBytes(signedVoteCodec.encode(a), signedVoteCodec.encode(b)));
-    const evidence = evidenceCodec.encode({ kind: "DoubleVote", first: first!, second: second! });
-    cluster.deliver(LIAR, cluster.forge(1, { kind: "evidence" }, evidence));
-    assert.deepEqual(bannedAt(cluster, LIAR), [LIAR]);
-    sign(cluster, paid);
-    assert.deepEqual(cluster.events(LIAR, "joined"), []);
-    assert.match(cluster.dropped(LIAR).at(-1)!, /this node itself is banned/);
-    for (const party of HONEST) assert.ok(paidAt(cluster, paid).includes(party));
+    everybodyBans(cluster, []);
   });
 });

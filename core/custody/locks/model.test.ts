@@ -125,26 +125,29 @@ const LAX = { n: 4, t: 2, q: 3, f: 0 };
 const LIAR = { n: 4, t: 3, q: 3, f: 1 };
 const FOUR_OF_FIVE = { n: 5, t: 4, q: 4, f: 1 };
 
+/** Node 2 turns from C to A and node 4 from A to C: both contents find three votes, and two signers each. */
+const SPLIT_BY_TURNCOATS = [
+  vote(0, A),
+  vote(1, C),
+  abandon(1, C),
+  vote(1, A),
+  vote(2, C),
+  vote(3, A),
+  abandon(3, A),
+  vote(3, C),
+  sign(0, A),
+  sign(1, A),
+  sign(2, C),
+  sign(3, C),
+];
+
 const weaknesses: readonly Weakness[] = [
   {
     name: "(i) revisions are not numbered and not only the last vote signs",
     weak: without(["not-newer"], ["not-last-vote"]),
     scenario: TWO_APART,
     voting: LAX,
-    trace: [
-      vote(0, A),
-      vote(1, C),
-      abandon(1, C),
-      vote(1, A),
-      vote(2, C),
-      vote(3, A),
-      abandon(3, A),
-      vote(3, C),
-      sign(0, A),
-      sign(1, A),
-      sign(2, C),
-      sign(3, C),
-    ],
+    trace: SPLIT_BY_TURNCOATS,
     stoppedBy: "not-newer",
   },
   {
@@ -260,20 +263,7 @@ const weaknesses: readonly Weakness[] = [
     weak: FREED_BY_OWN_ABANDON,
     scenario: ONE_COIN,
     voting: LAX,
-    trace: [
-      vote(0, A),
-      vote(1, C),
-      abandon(1, C),
-      vote(1, A),
-      vote(2, C),
-      vote(3, A),
-      abandon(3, A),
-      vote(3, C),
-      sign(0, A),
-      sign(1, A),
-      sign(2, C),
-      sign(3, C),
-    ],
+    trace: SPLIT_BY_TURNCOATS,
     stoppedBy: "coin-locked",
   },
 ];
