@@ -1,4 +1,6 @@
+import { createHash } from "node:crypto";
 import { equalBytes, fromHex, isHex, toHex } from "@conclave/bytes";
+import { parseTransaction, TransactionError, txidOf, type RawTransaction } from "@conclave/bitcoin";
 import { merkleRootOf, parseHeader } from "./block-header.ts";
 import { parseBroadcastRefusal } from "./broadcast.ts";
 import {
@@ -19,12 +21,10 @@ import {
 import { type Clock, systemClock } from "./clock.ts";
 import { Connection } from "./connection.ts";
 import { parseBaseUrl } from "./endpoint.ts";
-import { scriptHash } from "./hashing.ts";
 import { readHeaders } from "./headers.ts";
 import { readHistory } from "./history.ts";
 import { RecentMap } from "./recent-map.ts";
 import * as shapes from "./shapes.ts";
-import { NotATransaction, parseTransaction, type TransactionBody, txidOf } from "./transaction-bytes.ts";
 
 /** How to reach an Esplora server. */
 export interface EsploraOptions {
@@ -215,23 +215,26 @@ class Esplora implements BitcoinChain {
     if (output.value !== claim.value) {
       throw new ChainLied(`utxo ${txid}:${vout}: said to be worth ${claim.value} sats, is worth ${output.value}`);
     }
-    if (!equalBytes(output.scriptPubKey, scriptPubKey)) {
+    if (!equalBytes(output.script, scriptPubKey)) {
       throw new ChainLied(`utxo ${txid}:${vout}: belongs to another script`);
     }
-    return { ...output, outpoint: claim.outpoint, position: claim.position };
+    return { value: output.value, scriptPubKey, outpoint: claim.outpoint, position: claim.position };
   }
 
-  async #rawBody(txid: string): Promise<TransactionBody | null> {
+  async #rawBody(txid: string): Promise<RawTransaction | null> {
     const raw = await this.rawTransaction(txid);
     return raw === null ? null : parseRaw(raw, txid);
   }
 }
 
-function parseRaw(raw: Uint8Array, txid: string): TransactionBody {
+/** Esplora's name for a script: SHA-256, in plain order. */
+const scriptHash = (scriptPubKey: Uint8Array): string => createHash("sha256").update(scriptPubKey).digest("hex");
+
+function parseRaw(raw: Uint8Array, txid: string): RawTransaction {
   try {
     return parseTransaction(raw);
   } catch (cause) {
-    if (cause instanceof NotATransaction) throw new ChainLied(`raw transaction ${txid}: ${cause.message}`, { cause });
+    if (cause instanceof TransactionError) throw new ChainLied(`raw transaction ${txid}: ${cause.message}`, { cause });
     throw cause;
   }
 }
@@ -241,7 +244,7 @@ function txidToBroadcast(rawTx: Uint8Array): string {
   try {
     return txidOf(parseTransaction(rawTx));
   } catch (cause) {
-    if (!(cause instanceof NotATransaction)) throw cause;
+    if (!(cause instanceof TransactionError)) throw cause;
     throw new ChainRefused({ code: -22, message: `not a transaction: ${cause.message}`, raw: "" });
   }
 }

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, describe, test } from "node:test";
+import { hash256, printHash } from "@conclave/bitcoin";
 import { GENESIS_HASH, openRegtest } from "@conclave/bitcoin-regtest";
 import { type BitcoinChain, ChainLied, ChainRefused, ChainUnreachable, EndpointInvalid, openEsplora } from "./index.ts";
 import { FAILURES_TO_REST, REST_MS } from "./breaker.ts";
@@ -240,8 +241,7 @@ describe("answers that contradict a hash", async () => {
   test("a header that names an impossible target", async () => {
     const easy = Buffer.from(headerHex, "hex");
     easy.writeUInt32LE(0x1d00ffff, 72);
-    const { displayHash, doubleSha256 } = await import("./hashing.ts");
-    const forged = displayHash(doubleSha256(easy));
+    const forged = printHash(hash256(easy));
     const esplora = await start(paths({ [`/block/${forged}/header`]: easy.toString("hex") }));
     await lied(esplora.header(forged), /lacks the proof of work it names/);
   });

@@ -1,4 +1,5 @@
 import { fromHex, isHex } from "@conclave/bytes";
+import { txidOf } from "@conclave/bitcoin";
 import {
   type BlockHeader,
   ChainLied,
@@ -9,7 +10,6 @@ import {
   type TransactionOutput,
 } from "./chain.ts";
 import { headerBytes, parseHeader } from "./block-header.ts";
-import { txidOf } from "./transaction-bytes.ts";
 
 /**
  * Parsers of Esplora's JSON. Each takes an unknown value and where it stood, and throws `ChainLied` naming the place if
@@ -96,7 +96,12 @@ export function transaction(value: unknown, at: string, expected?: string): Chai
   const lockTime = whole(fields["locktime"], `${at}.locktime`);
   const inputs = listOf(fields["vin"], `${at}.vin`, { max: MAX_ITEMS, item: input });
   const outputs = listOf(fields["vout"], `${at}.vout`, { max: MAX_ITEMS, item: output });
-  const actual = txidOf({ version, lockTime, inputs, outputs });
+  const actual = txidOf({
+    version,
+    inputs: inputs.map((spent) => ({ ...spent, witness: [] })),
+    outputs: outputs.map(({ value, scriptPubKey }) => ({ value, script: scriptPubKey })),
+    locktime: lockTime,
+  });
   if (actual !== txid) throw new ChainLied(`${at}: its parts hash to ${actual}, not to ${txid}`);
   return {
     txid,
