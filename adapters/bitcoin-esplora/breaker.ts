@@ -1,5 +1,5 @@
 import { type ChainHealth, ChainUnreachable } from "./chain.ts";
-import type { Clock } from "./clock.ts";
+import type { Clock } from "@conclave/node";
 
 /** Failures in a row after which a server is left alone for a while. */
 export const FAILURES_TO_REST = 5;

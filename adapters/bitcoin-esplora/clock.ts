@@ -1,16 +1,11 @@
-/** Time as the client uses it, so that tests can hold it still. */
-export interface Clock {
-  nowMs(): number;
-  /** Runs `callback` once after `delayMs`; the returned function cancels it. */
-  schedule(delayMs: number, callback: () => void): () => void;
-}
+import type { Clock } from "@conclave/node";
 
 /** The machine's own clock. */
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
-  schedule: (delayMs, callback) => {
-    const timer = setTimeout(callback, delayMs);
-    return () => clearTimeout(timer);
+  schedule(delayMs, fire) {
+    const timer = setTimeout(fire, delayMs);
+    return { cancel: () => clearTimeout(timer) };
   },
 };
 

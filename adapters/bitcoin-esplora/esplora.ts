@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { equalBytes, fromHex, isHex, toHex } from "@conclave/bytes";
 import { parseTransaction, TransactionError, txidOf, type RawTransaction } from "@conclave/bitcoin";
+import type { Clock } from "@conclave/node";
 import { merkleRootOf, parseHeader } from "./block-header.ts";
 import { parseBroadcastRefusal } from "./broadcast.ts";
 import {
@@ -18,7 +19,7 @@ import {
   type Tip,
   type Utxo,
 } from "./chain.ts";
-import { type Clock, systemClock } from "./clock.ts";
+import { systemClock } from "./clock.ts";
 import { Connection } from "./connection.ts";
 import { parseBaseUrl } from "./endpoint.ts";
 import { readHeaders } from "./headers.ts";

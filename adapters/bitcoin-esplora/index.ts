@@ -17,7 +17,7 @@ export {
   type TransactionOutput,
   type Utxo,
 } from "./chain.ts";
-export { type Clock, systemClock } from "./clock.ts";
+export { systemClock } from "./clock.ts";
 export { EndpointInvalid } from "./endpoint.ts";
 export { type EsploraOptions, openEsplora } from "./esplora.ts";
 export { MAX_HISTORY } from "./history.ts";

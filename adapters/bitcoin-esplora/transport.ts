@@ -1,6 +1,7 @@
 import { CircuitBreaker } from "./breaker.ts";
 import { type ChainHealth, ChainLied, ChainUnreachable } from "./chain.ts";
-import { type Clock, sleep } from "./clock.ts";
+import type { Clock } from "@conclave/node";
+import { sleep } from "./clock.ts";
 
 /** Where and how to ask. */
 export interface TransportOptions {
@@ -103,7 +104,7 @@ export class Transport {
   async #askOnce({ path, body }: Question): Promise<Reply> {
     const { base, clock, timeoutMs } = this.#options;
     const abort = new AbortController();
-    const cancel = clock.schedule(timeoutMs, () => abort.abort(new Error(`no full answer within ${timeoutMs} ms`)));
+    const deadline = clock.schedule(timeoutMs, () => abort.abort(new Error(`no full answer within ${timeoutMs} ms`)));
     try {
       const response = await fetch(`${base.href.replace(/\/$/, "")}${path}`, {
         redirect: "manual",
@@ -117,7 +118,7 @@ export class Transport {
       const message = abort.signal.aborted ? `no full answer within ${timeoutMs} ms` : "connection failed";
       throw new Failure(message, { retry: true, cause });
     } finally {
-      cancel();
+      deadline.cancel();
       abort.abort();
     }
   }

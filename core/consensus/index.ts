@@ -48,5 +48,15 @@ export type {
   ViolationKind,
   ViolationRow,
 } from "./violations.ts";
-export { contradicts, sameSlot, signedVoteCodec, signedVoteSchema, signVote, verifyVote, voteCodec } from "./vote.ts";
+export {
+  contradicts,
+  MAX_REVISION,
+  MAX_VOTING_ROUND,
+  sameSlot,
+  signedVoteCodec,
+  signedVoteSchema,
+  signVote,
+  verifyVote,
+  voteCodec,
+} from "./vote.ts";
 export type { SignedVote, Vote } from "./vote.ts";

@@ -19,8 +19,8 @@ import type { Ed25519Signer, Engine } from "@conclave/crypto";
 import { entryOf, nodeId, type Roster } from "./roster.ts";
 
 /** An intent's revisions and rounds are few; a higher number is a mistake or an attack. */
-const MAX_REVISION = 1_000;
-const MAX_VOTING_ROUND = 100;
+export const MAX_REVISION = 1_000;
+export const MAX_VOTING_ROUND = 100;
 
 const voteRecord = record({
   domain: literal("conclave/vote/v1"),

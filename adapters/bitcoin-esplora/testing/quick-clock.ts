@@ -1,4 +1,4 @@
-import type { Clock } from "../clock.ts";
+import type { Clock, Timer } from "@conclave/node";
 
 /** Waits for retries pass at once and are recorded; request deadlines, told by their length, run in real time. */
 export class QuickClock implements Clock {
@@ -20,14 +20,14 @@ export class QuickClock implements Clock {
     this.#now += ms;
   }
 
-  schedule(delayMs: number, callback: () => void): () => void {
+  schedule(delayMs: number, fire: () => void): Timer {
     if (delayMs === this.#deadlineMs) {
-      const timer = setTimeout(callback, delayMs);
-      return () => clearTimeout(timer);
+      const timer = setTimeout(fire, delayMs);
+      return { cancel: () => clearTimeout(timer) };
     }
     this.sleeps.push(delayMs);
     this.#now += delayMs;
-    const immediate = setImmediate(callback);
-    return () => clearImmediate(immediate);
+    const immediate = setImmediate(fire);
+    return { cancel: () => clearImmediate(immediate) };
   }
 }

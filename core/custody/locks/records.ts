@@ -18,11 +18,8 @@ import {
   type SchemaOf,
 } from "@conclave/bytes";
 import { MAX_INPUTS, outpointSchema, txidSchema } from "@conclave/bitcoin";
-import { nodeId } from "@conclave/consensus";
+import { MAX_REVISION, MAX_VOTING_ROUND, nodeId } from "@conclave/consensus";
 
-/** Bounds of the numbers in a vote; the same as in the vote itself. */
-const MAX_REVISION = 1_000;
-const MAX_VOTING_ROUND = 100;
 /** Evidence of a ban is two signed envelopes, each at most a frame's public part. */
 const MAX_BAN_BYTES = 1 << 18;
 
