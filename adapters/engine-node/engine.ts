@@ -1,9 +1,17 @@
 /**
  * The engine on OpenSSL, through `node:crypto`: faster hashing, Ed25519 and X25519. It computes the portable engine's functions
- * bit for bit; where OpenSSL's rules differ, they are made equal here. Group arithmetic stays with noble: OpenSSL offers none.
+ * bit for bit; where OpenSSL's rules differ, they are made equal here. Group arithmetic stays with noble, because OpenSSL offers
+ * none, and so does OT: its thousands of small hashes would each pay for a call of OpenSSL.
  */
 import { equalBytes } from "@conclave/bytes";
-import { ed25519Group, secp256k1Group, type Ed25519Signer, type Ed25519Verifier, type Engine } from "@conclave/crypto";
+import {
+  ed25519Group,
+  portableEngine,
+  secp256k1Group,
+  type Ed25519Signer,
+  type Ed25519Verifier,
+  type Engine,
+} from "@conclave/crypto";
 import { createPrivateKey, createPublicKey, diffieHellman, hash, sign, verify, type KeyObject } from "node:crypto";
 
 const KEY_BYTES = 32;
@@ -28,6 +36,7 @@ export const nodeEngine: Engine = {
   x25519Shared,
   secp256k1: secp256k1Group,
   ed25519: ed25519Group,
+  ot: portableEngine.ot,
 };
 
 function ed25519Signer(seed: Uint8Array): Ed25519Signer {

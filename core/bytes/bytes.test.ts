@@ -57,6 +57,22 @@ describe("comparisons", () => {
     assert.ok(equalBytes(new Uint8Array(0), new Uint8Array(0)));
   });
 
+  test("equality looks at every bit, wherever the bytes begin in a larger buffer", () => {
+    for (let length = 1; length <= 9; length++) {
+      for (let from = 0; from < 4; from++) {
+        const bytes = Uint8Array.from({ length: 16 }, (_, i) => 17 * i);
+        const part = bytes.subarray(from, from + length);
+        const copy = part.slice();
+        for (let bit = 0; bit < 8 * length; bit++) {
+          assert.ok(equalBytes(part, copy));
+          copy[bit >> 3]! ^= 1 << (bit & 7);
+          assert.equal(equalBytes(part, copy), false, `bit ${bit} of ${length} bytes from ${from}`);
+          copy[bit >> 3]! ^= 1 << (bit & 7);
+        }
+      }
+    }
+  });
+
   test("order is that of hexadecimal text", () => {
     fc.assert(
       fc.property(anyBytes, anyBytes, (a, b) => {

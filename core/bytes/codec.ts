@@ -5,16 +5,22 @@
  * missing. Decoding is strict and then re-encodes: bytes that `encode` would not have produced are refused.
  * Schemas carry their shape (`field`), from which the cheating tests generate every mutation of every message.
  */
-import { decode as cborDecode, encode as cborEncode } from "cborg";
+import { decode as cborDecode } from "cborg";
 import { equalBytes } from "./bytes.ts";
+import { encodeCbor, type Cbor } from "./cbor.ts";
+
+export type { Cbor } from "./cbor.ts";
 
 /** Bytes are not an encoding of the expected type. Says where (`header.round`) and what was wrong; holds no value. */
 export class CodecError extends Error {
   override readonly name = "CodecError";
 }
 
-/** What a leaf holds, for generating hostile values. `point` and `scalar` are byte strings with meaning. */
-export type LeafKind = "uint" | "bytes" | "text" | "bool" | "literal" | "point" | "scalar";
+/**
+ * What a leaf holds, for generating hostile values. `point` and `scalar` are byte strings with meaning; `points` and `scalars`
+ * are many of one size, packed into one string.
+ */
+export type LeafKind = "uint" | "bytes" | "text" | "bool" | "literal" | "point" | "scalar" | "points" | "scalars";
 
 /** The shape of a schema, as data. */
 export type Field =
@@ -23,9 +29,6 @@ export type Field =
   | { readonly kind: "list"; readonly of: Field }
   | { readonly kind: "optional"; readonly of: Field }
   | { readonly kind: "oneOf"; readonly variants: ReadonlyMap<string, Field> };
-
-/** A value in CBOR's data model, as far as we use it. */
-export type Cbor = number | bigint | string | boolean | null | Uint8Array | readonly Cbor[];
 
 export interface Schema<T> {
   readonly field: Field;
@@ -70,9 +73,6 @@ export function codec<T>(schema: Schema<T>, { maxBytes = DEFAULT_MAX_BYTES }: { 
   return { field: schema.field, encode, decode };
 }
 
-/** A plain array of its own: in Node the encoder hands out pooled memory, which a slice would share and a transfer move. */
-const encodeCbor = (value: Cbor): Uint8Array => new Uint8Array(cborEncode(value));
-
 function decodeCbor(bytes: Uint8Array): unknown {
   try {
     return cborDecode(bytes, DECODE_OPTIONS);
@@ -93,7 +93,7 @@ export const nothing: Codec<null> = {
 
 /** Raw CBOR in and out, for tests that rewrite one field of a message and leave the rest. */
 export const rawCbor = {
-  encode: (value: Cbor): Uint8Array => encodeCbor(value),
+  encode: encodeCbor,
   decode: (bytes: Uint8Array): Cbor => decodeCbor(bytes) as Cbor,
 };
 

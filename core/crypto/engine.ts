@@ -5,6 +5,8 @@ import { concatBytes } from "@noble/hashes/utils.js";
 import { ed25519Group } from "./groups/ed25519.ts";
 import type { Group } from "./groups/group.ts";
 import { secp256k1Group } from "./groups/secp256k1.ts";
+import type { OtKernel } from "./ot/kernel.ts";
+import { portableOtKernel } from "./ot/portable-kernel.ts";
 
 /** Signs with one Ed25519 seed. */
 export interface Ed25519Signer {
@@ -38,6 +40,8 @@ export interface Engine {
   x25519Shared(secret: Uint8Array, peerPublic: Uint8Array): Uint8Array;
   readonly secp256k1: Group;
   readonly ed25519: Group;
+  /** OT extension and multiplication over secp256k1's scalars. */
+  readonly ot: OtKernel;
 }
 
 const ED25519_SIGNATURE_BYTES = 64;
@@ -79,6 +83,7 @@ export const portableEngine: Engine = {
   },
   secp256k1: secp256k1Group,
   ed25519: ed25519Group,
+  ot: portableOtKernel,
 };
 
 function scalarOrNull(bytes: Uint8Array): bigint | null {

@@ -3,8 +3,28 @@ export type { Ed25519Signer, Ed25519Verifier, Engine } from "./engine.ts";
 export { ed25519Group } from "./groups/ed25519.ts";
 export type { Group, GroupName, Point } from "./groups/group.ts";
 export { invert, mod, randomScalar } from "./groups/scalar.ts";
-export { pointSchema, scalarSchema } from "./groups/schema.ts";
+export { pointSchema, pointsSchema, scalarSchema } from "./groups/schema.ts";
 export { secp256k1Group } from "./groups/secp256k1.ts";
+export { answerBaseOts, baseOtSchema, chooseBaseOts, openBaseOts, wipeChooser } from "./ot/endemic.ts";
+export type { BaseOtChooser } from "./ot/endemic.ts";
+export { extendAsReceiver, extendAsSender, extensionSchema } from "./ot/extension.ts";
+export type { ExtensionMessage } from "./ot/extension.ts";
+export { OtCheckFailed } from "./ot/failure.ts";
+export type { OtCheck } from "./ot/failure.ts";
+export { columnHashPrefix, gadgetPrefix, streamStart } from "./ot/kernel-inputs.ts";
+export type { OtKernel, ScalarRows } from "./ot/kernel.ts";
+export {
+  answerMultiply,
+  beginMultiply,
+  checkExtension,
+  finishMultiply,
+  multiplySchema,
+  wipeExtension,
+  wipeReceiver,
+} from "./ot/rvole.ts";
+export type { CheckedExtension, MultiplyMessage, MultiplyReceiver } from "./ot/rvole.ts";
+export { growTrees, regrowTrees, treeSchema, wipeLeaves } from "./ot/trees.ts";
+export type { AllLeaves, PuncturedLeaves, TreeMessage } from "./ot/trees.ts";
 export { commit, evaluateInExponent, isShareOf, sumCommitments } from "./sharing/feldman.ts";
 export type { Commitment } from "./sharing/feldman.ts";
 export { coefficientAtZero } from "./sharing/lagrange.ts";

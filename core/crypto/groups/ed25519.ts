@@ -1,7 +1,8 @@
 import { assert, equalBytes } from "@conclave/bytes";
 import { mulAddUnsafe } from "@noble/curves/abstract/curve.js";
-import { ed25519 } from "@noble/curves/ed25519.js";
+import { ed25519, ed25519_hasher } from "@noble/curves/ed25519.js";
 import { bytesToNumberLE, numberToBytesLE } from "@noble/curves/utils.js";
+import { domainTag } from "./domain-tag.ts";
 import type { Group, Point } from "./group.ts";
 
 const Curve = ed25519.Point;
@@ -49,6 +50,8 @@ export const ed25519Group: Group = {
     if (!point.isTorsionFree()) throw new RangeError("the point is outside the prime-order subgroup");
     return seal(point);
   },
+  decodeAll: (encodings) => encodings.map((bytes) => ed25519Group.decode(bytes)),
+  hashToCurve: (message, dst) => seal(ed25519_hasher.hashToCurve(message, { DST: domainTag(dst) })),
   hasEvenY() {
     throw new RangeError("BIP340 parity is defined on secp256k1 only");
   },

@@ -1,8 +1,8 @@
-import { codec, CodecError, fromHex, toHex } from "@conclave/bytes";
+import { AssertionError, codec, CodecError, concatBytes, fromHex, toHex } from "@conclave/bytes";
 import { ed25519 } from "@noble/curves/ed25519.js";
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { ed25519Group, pointSchema, scalarSchema, secp256k1Group } from "../index.ts";
+import { ed25519Group, pointSchema, pointsSchema, scalarSchema, secp256k1Group } from "../index.ts";
 import { groupContract, seededRng } from "../testing/index.ts";
 
 groupContract(secp256k1Group, secp256k1Group);
@@ -130,6 +130,24 @@ for (const group of [secp256k1Group, ed25519Group]) {
       assert.throws(() => scalar.decode(fromHex(`5820${"ff".repeat(32)}`)), CodecError);
       assert.throws(() => point.encode(group.identity), RangeError);
       assert.deepEqual([point.field, scalar.field], [{ kind: "point" }, { kind: "scalar" }]);
+    });
+
+    test("packs many points into one string, and refuses another number of them or one bad one", () => {
+      const points = [1n, 2n, 3n].map((k) => group.multiplyBase(k));
+      const many = codec(pointsSchema(group, 3));
+      const bytes = many.encode(points);
+      assert.deepEqual(bytes.subarray(2), concatBytes(...group.encodeAll(points)));
+      for (const [i, point] of many.decode(bytes).entries()) assert.ok(group.equals(point, points[i]!));
+      assert.throws(() => codec(pointsSchema(group, 2)).decode(bytes), CodecError);
+      assert.throws(() => codec(pointsSchema(group, 4)).decode(bytes), CodecError);
+      for (const place of [0, 1, 2]) {
+        const bad = bytes.slice();
+        bad.fill(0, 2 + place * group.pointBytes, 2 + (place + 1) * group.pointBytes);
+        assert.throws(() => many.decode(bad), CodecError, `${place}`);
+      }
+      assert.throws(() => many.encode(points.slice(1)), AssertionError);
+      assert.throws(() => many.encode([...points.slice(1), group.identity]), RangeError);
+      assert.deepEqual(many.field, { kind: "points" });
     });
   });
 }

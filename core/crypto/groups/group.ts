@@ -41,6 +41,13 @@ export interface Group {
   encodeAll(points: readonly Point[]): Uint8Array[];
   /** Throws `RangeError` on wrong length, non-canonical bytes, points off the curve or outside the prime-order group, and the identity. */
   decode(bytes: Uint8Array): Point;
+  /** Many points at once, for messages that hold hundreds. Throws as `decode` does. */
+  decodeAll(encodings: readonly Uint8Array[]): Point[];
+  /**
+   * RFC 9380 hash_to_curve with a SHA-2 random-oracle suite: `secp256k1_XMD:SHA-256_SSWU_RO_` or
+   * `edwards25519_XMD:SHA-512_ELL2_RO_`. Takes a time that depends on the message. `dst`: domain separation tag, 1 to 255 bytes.
+   */
+  hashToCurve(message: Uint8Array, dst: string): Point;
   /** True if the affine y-coordinate is even: BIP340's sign. Throws `RangeError` for the identity, and on ed25519. */
   hasEvenY(point: Point): boolean;
 

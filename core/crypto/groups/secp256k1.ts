@@ -1,7 +1,8 @@
 import { assert } from "@conclave/bytes";
 import { mulAddUnsafe, normalizeZ } from "@noble/curves/abstract/curve.js";
-import { secp256k1 } from "@noble/curves/secp256k1.js";
+import { secp256k1, secp256k1_hasher } from "@noble/curves/secp256k1.js";
 import { bytesToNumberBE, numberToBytesBE } from "@noble/curves/utils.js";
+import { domainTag } from "./domain-tag.ts";
 import { BETA, splitScalar } from "./endomorphism.ts";
 import type { Group, Point } from "./group.ts";
 
@@ -63,6 +64,8 @@ export const secp256k1Group: Group = {
       throw new RangeError("not a point of secp256k1", { cause });
     }
   },
+  decodeAll: (encodings) => encodings.map((bytes) => secp256k1Group.decode(bytes)),
+  hashToCurve: (message, dst) => seal(secp256k1_hasher.hashToCurve(message, { DST: domainTag(dst) })),
   hasEvenY(point) {
     if (open(point).is0()) throw new RangeError("the identity has no y-coordinate");
     return (open(point).toAffine().y & 1n) === 0n;

@@ -6,6 +6,8 @@ import { describe, test } from "node:test";
 import { ed25519Group, mod, portableEngine, secp256k1Group, type Engine, type Point } from "../index.ts";
 import { EDGE_CASES } from "./ed25519-edge-cases.ts";
 import { groupContract } from "./group-contract.ts";
+import { multiplyContract } from "./multiply-contract.ts";
+import { otContract } from "./ot-contract.ts";
 import { seededRng } from "./rng.ts";
 
 /** What every `Engine` promises: the portable engine's answers, bit for bit, and the standards' vectors. Registers tests. */
@@ -18,6 +20,8 @@ export function engineContract(engine: Engine): void {
     verifying(engine);
     edgeCases(engine);
     keyExchange(engine);
+    otContract(engine.ot);
+    multiplyContract(engine);
   });
 }
 

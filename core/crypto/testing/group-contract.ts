@@ -1,6 +1,8 @@
+import { fromHex, toHex, utf8 } from "@conclave/bytes";
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { mod, type Group, type Point } from "../index.ts";
+import { HASH_TO_CURVE, MESSAGES } from "./hash-to-curve-vectors.ts";
 import { seededRng } from "./rng.ts";
 
 /** What every `Group` promises, on any engine. Registers tests; `reference` is the portable group of the same name. */
@@ -153,6 +155,24 @@ export function groupContract(group: Group, reference: Group): void {
       }
     });
 
+    test("of many points decodes like that of each, and refuses a bad one wherever it stands", () => {
+      const points = Array.from({ length: 7 }, () => times(scalar()));
+      const encoded = group.encodeAll(points);
+      const decoded = group.decodeAll(encoded);
+      assert.equal(decoded.length, points.length);
+      for (const [i, point] of decoded.entries()) same(point, points[i]!, `${i}`);
+      assert.deepEqual(group.decodeAll([]), []);
+      const offCurve = group.pointBytes === 33 ? `02${"00".repeat(31)}05` : `02${"00".repeat(31)}`;
+      for (const bad of [
+        new Uint8Array(0),
+        encoded[0]!.slice(1),
+        new Uint8Array(group.pointBytes),
+        fromHex(offCurve),
+      ]) {
+        for (const at of [0, 3, 6]) assert.throws(() => group.decodeAll(encoded.with(at, bad)), RangeError, `${at}`);
+      }
+    });
+
     test("of scalars is 32 bytes in the group's byte order and round trips", () => {
       const littleEndian = group.name === "ed25519";
       const one = group.encodeScalar(1n);
@@ -185,4 +205,43 @@ export function groupContract(group: Group, reference: Group): void {
       }
     });
   });
+
+  describe(`${group.name}: hashing to the curve`, () => {
+    const { dst, points } = HASH_TO_CURVE[group.name];
+
+    test("gives the points of RFC 9380 appendix J", () => {
+      for (const [i, [x, y]] of points.entries()) {
+        const point = group.hashToCurve(utf8(MESSAGES[i]!), dst);
+        assert.equal(toHex(group.encode(point)), encodingOf(group, x, y), MESSAGES[i]);
+      }
+    });
+
+    test("gives points that decode, another one for each message and each tag", () => {
+      const hashed = [rng(0), rng(1), rng(32), rng(200)].flatMap((message) =>
+        ["a", "b", "c".repeat(255)].map((dst) => group.hashToCurve(message, dst)),
+      );
+      const encoded = group.encodeAll(hashed);
+      assert.equal(new Set(encoded.map(toHex)).size, hashed.length);
+      for (const [i, point] of group.decodeAll(encoded).entries()) same(point, hashed[i]!);
+      const message = rng(40);
+      same(
+        group.hashToCurve(message, "a tag"),
+        group.decode(reference.encode(reference.hashToCurve(message, "a tag"))),
+      );
+    });
+
+    test("refuses an empty tag and one above 255 bytes", () => {
+      for (const dst of ["", "a".repeat(256), "ü".repeat(128)])
+        assert.throws(() => group.hashToCurve(rng(8), dst), dst);
+    });
+  });
+}
+
+/** The canonical encoding of an affine point, from hexadecimal coordinates. */
+function encodingOf(group: Group, x: string, y: string): string {
+  const isOdd = (hex: string): boolean => Number.parseInt(hex.at(-1)!, 16) % 2 === 1;
+  if (group.name === "secp256k1") return (isOdd(y) ? "03" : "02") + x;
+  const bytes = fromHex(y).reverse();
+  if (isOdd(x)) bytes[31]! |= 0x80;
+  return toHex(bytes);
 }
