@@ -15,6 +15,7 @@ const CORE_IMPORTS: Readonly<Record<string, readonly string[]>> = {
   protocol: ["bytes"],
   keys: ["protocol", "crypto", "bytes"],
   frost: ["keys", "protocol", "crypto", "bytes"],
+  dkls23: ["keys", "protocol", "crypto", "bytes"],
   consensus: ["crypto", "bytes"],
   bitcoin: ["crypto", "bytes"],
   custody: ["protocol", "keys", "consensus", "bitcoin", "crypto", "bytes"],
@@ -187,7 +188,8 @@ describe("how it reads", () => {
   });
 
   test("no file is too long to read", () => {
-    const long = code.filter(({ text }) => text.split("\n").length > MAX_LINES).map(({ path }) => path);
+    const written = code.filter(({ path }) => !path.endsWith(".wasm.ts"));
+    const long = written.filter(({ text }) => text.split("\n").length > MAX_LINES).map(({ path }) => path);
     assert.deepEqual(long, []);
   });
 

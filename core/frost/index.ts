@@ -2,6 +2,7 @@ export { computeBindingFactors, computeGroupCommitment, encodeCommitmentList } f
 export type { CommitmentList } from "./binding.ts";
 export { commit, eraseNonces, nonceGenerate, noncesFrom, spendNonces } from "./nonces.ts";
 export type { NonceCommitments, Nonces, NonceSecrets } from "./nonces.ts";
+export { taprootScheme } from "./scheme.ts";
 export type { SignConfig } from "./sign/config.ts";
 export { configFromShare } from "./sign/from-share.ts";
 export type { SignOrder } from "./sign/from-share.ts";

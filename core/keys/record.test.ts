@@ -12,6 +12,7 @@ import {
   keyRecordCodec,
   keyShareCodec,
   partyOf,
+  SCHEMES,
   validateRecord,
   validateShare,
   type KeyRecord,
@@ -49,15 +50,28 @@ describe("a key record", () => {
     refuses({ ...record, curve: "ed25519" }, /scheme and curve belong together/);
     assert.throws(() => validateRecord(ed25519Group, record), /scheme and curve belong together/);
     assert.deepEqual(
-      [curveOf("frost-ed25519"), curveOf("frost-secp256k1"), curveOf("frost-secp256k1-taproot")],
-      ["ed25519", "secp256k1", "secp256k1"],
+      SCHEMES.map((scheme) => [scheme, curveOf(scheme)]),
+      [
+        ["frost-secp256k1-taproot", "secp256k1"],
+        ["frost-secp256k1", "secp256k1"],
+        ["frost-ed25519", "ed25519"],
+        ["dkls23-secp256k1", "secp256k1"],
+      ],
     );
   });
 
-  test("signs for a wallet only with Taproot, and for messages with any scheme", () => {
+  test("signs for a wallet only with Taproot or DKLS23, and for messages with any scheme", () => {
     refuses({ ...record, scheme: "frost-secp256k1" }, /a wallet key signs for Taproot/);
     validateRecord(group, { ...record, scheme: "frost-secp256k1", purpose: "messages" });
     validateRecord(group, { ...record, purpose: "messages" });
+    for (const purpose of ["wallet/mainnet", "wallet/regtest", "messages"] as const) {
+      validateRecord(group, { ...record, scheme: "dkls23-secp256k1", purpose });
+    }
+    refuses({ ...edwards.record, purpose: "wallet/regtest" }, /scheme and curve belong together/);
+    assert.throws(
+      () => validateRecord(ed25519Group, { ...edwards.record, purpose: "wallet/regtest" }),
+      /a wallet key signs for Taproot, or by ECDSA with DKLS23/,
+    );
   });
 
   test("has a threshold of at most its parties, and a quorum between the two", () => {
@@ -187,6 +201,7 @@ describe("a key id", () => {
     const ids = [
       id({}),
       id({ scheme: "frost-secp256k1" }),
+      id({ scheme: "dkls23-secp256k1" }),
       id({ purpose: "messages" }),
       id({ purpose: "wallet/mainnet" }),
       id({ publicKey: group.generator }),

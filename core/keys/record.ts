@@ -19,7 +19,7 @@ import { coefficientAtZero, pointSchema, scalarSchema, type Group, type GroupNam
 import { MAX_PARTIES, partyIndex, type PartyIndex } from "@conclave/protocol";
 
 /** Which protocol a key signs with. One key has one scheme: mixing ECDSA and Schnorr under one key has no proof. */
-export type Scheme = "frost-secp256k1-taproot" | "frost-secp256k1" | "frost-ed25519";
+export type Scheme = "frost-secp256k1-taproot" | "frost-secp256k1" | "frost-ed25519" | "dkls23-secp256k1";
 
 /** What a key may sign: payments of one Bitcoin network, or messages. Never both. */
 export type Purpose = `wallet/${string}` | "messages";
@@ -28,7 +28,11 @@ export const SCHEMES = [
   "frost-secp256k1-taproot",
   "frost-secp256k1",
   "frost-ed25519",
+  "dkls23-secp256k1",
 ] as const satisfies readonly Scheme[];
+
+/** What can spend a wallet's coins: BIP340 for Taproot outputs, ECDSA for segwit version 0. */
+const WALLET_SCHEMES: readonly Scheme[] = ["frost-secp256k1-taproot", "dkls23-secp256k1"];
 
 export const curveOf = (scheme: Scheme): GroupName => (scheme === "frost-ed25519" ? "ed25519" : "secp256k1");
 
@@ -112,7 +116,10 @@ export function validateRecord(group: Group, dirty: KeyRecord): Valid<KeyRecord>
     if (!holds) throw new CodecError(`key record: ${rule}`);
   };
   check(curve === group.name && curveOf(scheme) === curve, "scheme and curve belong together");
-  check(scheme === "frost-secp256k1-taproot" || dirty.purpose === "messages", "a wallet key signs for Taproot");
+  check(
+    WALLET_SCHEMES.includes(scheme) || dirty.purpose === "messages",
+    "a wallet key signs for Taproot, or by ECDSA with DKLS23",
+  );
   check(threshold <= parties.length, "the threshold is at most the number of parties");
   check(
     quorum >= threshold && quorum <= parties.length,

@@ -4,6 +4,8 @@ export { ascending, MAX_PARTIES, partyIndex, partyMap } from "./party.ts";
 export type { PartyIndex } from "./party.ts";
 export { enter, roundOf } from "./round.ts";
 export type { Context, Outgoing, Protocol, Round, RoundTypes, Step } from "./round.ts";
+export { sequence } from "./sequence.ts";
+export type { SequenceOptions } from "./sequence.ts";
 export { Session } from "./session.ts";
 export type { Abort, Effect, Message, Part, Slot } from "./session.ts";
 export { ssidFromAcks } from "./ssid.ts";

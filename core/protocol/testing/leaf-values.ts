@@ -28,6 +28,10 @@ function valuesOfKind(kind: LeafKind, value: Cbor, { group }: LeafOptions): Repl
       return pointValues(value as Uint8Array, group?.name);
     case "scalar":
       return scalarValues(value as Uint8Array, group);
+    case "points":
+      return packedValues(value as Uint8Array, 33, (item) => pointValues(item, "secp256k1"));
+    case "scalars":
+      return packedValues(value as Uint8Array, 32, (item) => scalarValues(item, group));
     case "bytes":
       return [...byteValues(value as Uint8Array), legal("zeros", new Uint8Array((value as Uint8Array).length))];
     case "uint":
@@ -110,6 +114,40 @@ function pointValues(
 ) {
   const values = [...fixedLength(value), illegal("zeros", new Uint8Array(value.length))];
   return [...values, ...(group === "secp256k1" ? secp256k1Points(value) : ed25519Points(value))];
+}
+
+/**
+ * Many items of one size in one string. What can be wrong with one is tried in the first, the middle and the last, so that no
+ * check of one place passes for a check of all.
+ */
+function packedValues(
+  value: Uint8Array,
+  itemBytes: number,
+  itemValues: (item: Uint8Array) => readonly Replacement[],
+): Replacement[] {
+  const count = value.length / itemBytes;
+  const item = (i: number): Uint8Array => value.slice(i * itemBytes, (i + 1) * itemBytes);
+  const withItem = (i: number, bytes: Uint8Array, into: Uint8Array = value): Uint8Array => {
+    const changed = into.slice();
+    changed.set(bytes, i * itemBytes);
+    return changed;
+  };
+  const values = fixedLength(value);
+  if (count < 2) return values;
+  for (const [place, i] of [
+    ["first", 0],
+    ["middle", count >> 1],
+    ["last", count - 1],
+  ] as const) {
+    for (const { name, value: changed, illegal } of itemValues(item(i))) {
+      // Another length of one item would shift all that follow: that is the whole string's matter.
+      if (!(changed instanceof Uint8Array) || changed.length !== itemBytes) continue;
+      values.push({ name: `${place} item, ${name}`, value: withItem(i, changed), illegal });
+    }
+  }
+  values.push(legal("first two items swapped", withItem(0, item(1), withItem(1, item(0)))));
+  values.push(legal("first item twice", withItem(1, item(0))));
+  return values;
 }
 
 const SECP256K1_PRIME = 2n ** 256n - 2n ** 32n - 977n;

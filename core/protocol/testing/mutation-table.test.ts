@@ -71,6 +71,19 @@ test("a wrong verdict fails the table: other fault, other blame, other reason, o
   }
 });
 
+test("a table of some mutations has rows for those only, and needs no other verdicts", () => {
+  const rows = mutationTable({
+    ...base,
+    rounds: ["sum/3-total"],
+    only: ({ name }) => name === "another party's message",
+    verdicts: { "sum/3-total broadcast message": badDouble },
+  });
+  assert.deepEqual(
+    rows.map(({ mutation }) => [mutation.path, mutation.name]),
+    [["", "another party's message"]],
+  );
+});
+
 test("a verdict that no row needs fails the table", () => {
   assert.throws(
     () => mutationTable({ ...base, verdicts: { ...verdicts, "sum/4 broadcast gone": "accepted" } }),

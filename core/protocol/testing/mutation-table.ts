@@ -33,6 +33,8 @@ export interface MutationTableOptions<Config, Result>
   readonly rounds?: readonly string[];
   /** Send the lie to this receiver only and the truth to the others. */
   readonly to?: PartyIndex;
+  /** Only these mutations, where another table has the rest: what needs a third party is a small part of a long table. */
+  readonly only?: (mutation: Mutation) => boolean;
 }
 
 /** Runs the whole table. Throws `Error` listing the rows that have no verdict or another outcome, and unused verdicts. */
@@ -72,7 +74,7 @@ const runOptions = <Config, Result>(
 });
 
 function* lies<Config, Result>(options: MutationTableOptions<Config, Result>): Generator<Lie> {
-  const { protocol, cheater, parts = ["broadcast", "direct"], rounds } = options;
+  const { protocol, cheater, parts = ["broadcast", "direct"], rounds, only = () => true } = options;
   const sentIn = (attempt: string): Sent[] =>
     simulate({ ...runOptions(options, attempt), configs: options.configs() }).trace.filter(isSent);
   const honest = sentIn("");
@@ -84,10 +86,11 @@ function* lies<Config, Result>(options: MutationTableOptions<Config, Result>): G
     const slot = { round, part, ...(everyone ? {} : { to: sent.to }) };
     const codec = codecOf(protocol, sent.message);
     for (const mutation of mutations(codec, body, { ...options, donors: donors(sent, honest, previous) })) {
+      if (!only(mutation)) continue;
       yield { rewrite: { ...slot, body: () => mutation.bytes }, mutation, decodes: decodes(codec, mutation.bytes) };
     }
     const view: Mutation = { path: "view", field: "view", name: "last bit flipped", bytes: body, illegal: false };
-    yield { rewrite: { ...slot, view: lastBitFlipped }, mutation: view, decodes: true };
+    if (only(view)) yield { rewrite: { ...slot, view: lastBitFlipped }, mutation: view, decodes: true };
   }
 }
 

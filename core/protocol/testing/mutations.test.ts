@@ -35,6 +35,8 @@ const everything = codec(
     scalar: named("scalar", 32),
     values: list(record({ value: uint() }), { max: 4 }),
     maybe: optional(fixedBytes(2)),
+    packedPoints: named("points", 5 * 33),
+    packedScalars: named("scalars", 5 * 32),
     choice: oneOf({ left: record({ l: uint() }), right: record({ r: fixedBytes(1) }) }),
   }),
 );
@@ -52,6 +54,8 @@ const sample = {
   point: fromHex(`02${GENERATOR_X}`),
   scalar: new Uint8Array(32).fill(9),
   values: [{ value: 1 }, { value: 2 }],
+  packedPoints: Uint8Array.from({ length: 5 * 33 }, (_, i) => (i % 33 === 0 ? 2 : i)),
+  packedScalars: Uint8Array.from({ length: 5 * 32 }, (_, i) => i),
   maybe: Uint8Array.of(5, 6),
   choice: { kind: "right" as const, r: Uint8Array.of(1) },
 };
@@ -142,7 +146,7 @@ describe("mutations", () => {
   });
 
   test("called illegal are refused by the codec, if points and scalars are checked by it", () => {
-    const meaningful = ["point", "scalar"];
+    const meaningful = ["point", "scalar", "packedPoints", "packedScalars"];
     for (const mutation of all.filter(({ illegal, field }) => illegal && !meaningful.includes(field))) {
       assert.equal(decodes(everything, mutation), false, `${mutation.path}: ${mutation.name}`);
     }
@@ -155,6 +159,57 @@ describe("mutations", () => {
     assert.equal(fields.has("values[]"), false);
     assert.equal(fields.has("maybe"), false);
     assert.ok(fields.has("blob"));
+  });
+
+  test("of packed points and scalars try the first, the middle and the last, and all of them at once", () => {
+    for (const [field, size, names] of [
+      ["packedPoints", 33, ["negated", "zeros", "prefix 04", "off the curve", "x not reduced"]],
+      ["packedScalars", 32, ["zero", "one", "group order", "all ones", "order minus one", "negated"]],
+    ] as const) {
+      const places = [
+        ["first", 0],
+        ["middle", 2],
+        ["last", 4],
+      ] as const;
+      for (const [place, index] of places) {
+        for (const name of names) {
+          const mutation = all.find((found) => found.field === field && found.name === `${place} item, ${name}`);
+          assert.ok(mutation !== undefined, `${field}: ${place} item, ${name} (has ${at(field).join()})`);
+          const decoded = everything.decode(mutation.bytes);
+          const changed = [0, 1, 2, 3, 4].filter(
+            (i) =>
+              decoded[field].subarray(i * size, (i + 1) * size).join() !==
+              sample[field].subarray(i * size, (i + 1) * size).join(),
+          );
+          assert.deepEqual(changed, [index], `${field}: ${place} item, ${name}`);
+        }
+      }
+      for (const name of [
+        "first two items swapped",
+        "first item twice",
+        "a byte missing",
+        "a byte too many",
+        "empty",
+      ]) {
+        assert.ok(at(field).includes(name), `${field}: ${name}`);
+      }
+    }
+  });
+
+  test("of packed items swap and repeat the first two, and leave the rest", () => {
+    const item = (bytes: Uint8Array, i: number): string => bytes.subarray(i * 32, (i + 1) * 32).join();
+    const found = (name: string): Uint8Array => {
+      const mutation = all.find((candidate) => candidate.field === "packedScalars" && candidate.name === name);
+      return everything.decode(mutation!.bytes).packedScalars;
+    };
+    const [honest, swapped, twice] = [
+      sample.packedScalars,
+      found("first two items swapped"),
+      found("first item twice"),
+    ];
+    assert.deepEqual([item(swapped, 0), item(swapped, 1)], [item(honest, 1), item(honest, 0)]);
+    assert.deepEqual([item(twice, 0), item(twice, 1)], [item(honest, 0), item(honest, 0)]);
+    for (const changed of [swapped, twice]) assert.deepEqual(changed.subarray(64), honest.subarray(64));
   });
 
   test("take more replacements from the caller", () => {
