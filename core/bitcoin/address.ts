@@ -107,10 +107,12 @@ export function dustLimit(script: Uint8Array): Sats {
 }
 
 const OP_1 = 0x51;
-const p2pkh = (hash: Uint8Array): Uint8Array =>
+/** The script that pays to a key hash; BIP143's script code of a P2WPKH coin. */
+export const p2pkh = (hash: Uint8Array): Uint8Array =>
   concatBytes(Uint8Array.of(0x76, 0xa9, 20), hash, Uint8Array.of(0x88, 0xac));
 const p2sh = (hash: Uint8Array): Uint8Array => concatBytes(Uint8Array.of(0xa9, 20), hash, Uint8Array.of(0x87));
-const witnessProgram = (version: number, program: Uint8Array): Uint8Array =>
+/** BIP141: a witness version and its program. */
+export const witnessProgram = (version: number, program: Uint8Array): Uint8Array =>
   concatBytes(Uint8Array.of(version === 0 ? 0 : OP_1 + version - 1, program.length), program);
 
 /** The human-readable part of a segwit address. No base58 address of any of our networks begins like one. */

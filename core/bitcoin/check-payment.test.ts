@@ -15,6 +15,7 @@ import {
   sats,
 } from "./index.ts";
 import type { CheckContext, KnownCoin, ObjectionCode, PaymentParts, PaymentPolicy, PaymentRequest } from "./index.ts";
+import { fundedCoin } from "./testing/funding.ts";
 import { singleKeyWallet, txidOfNumber } from "./testing/single-key-wallet.ts";
 
 const wallet = singleKeyWallet(networks.regtest, seededRng("check"));
@@ -172,6 +173,21 @@ describe("a node votes no if", () => {
       objections({ recipient: { script, value: sats(108_571n) }, change: { index: 5, value: sats(329n) } }, dusty),
       ["change-below-dust"],
     );
+  });
+  test("change of a P2WPKH wallet is below its own dust limit", () => {
+    const keyHash = singleKeyWallet(networks.regtest, seededRng("check"), "p2wpkh");
+    const coin = { ...fundedCoin(keyHash, { number: 1, value: 90_000n }), height: 90, coinbase: false, spentBy: null };
+    const withChange = (value: bigint): ObjectionCode[] => {
+      const amount = sats(90_000n - value - 600n);
+      const payment = {
+        inputs: [coin],
+        recipient: { script, value: amount },
+        change: { index: 5, value: sats(value) },
+      };
+      const view = readPayment(buildPayment(keyHash, { ...parts, ...payment }), keyHash);
+      return checkPayment(view, context({ request: { ...request, amount } }, [coin])).map(({ code }) => code);
+    };
+    assert.deepEqual([withChange(294n), withChange(293n)], [[], ["change-below-dust"]]);
   });
   test("change goes to an index that it would not look at", () => {
     for (const index of [2, 26, 1_000_000])

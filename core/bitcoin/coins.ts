@@ -40,6 +40,11 @@ export interface Coin {
   readonly height: number | null;
   /** True for an output of a block's first transaction, which matures after 100 blocks. */
   readonly coinbase: boolean;
+  /**
+   * The whole transaction that made the coin, best without its witnesses (`stripWitnesses`): a P2WPKH signature commits to
+   * the value of its own coin only, so every signer wants proof of each. Payments from Taproot need none and ignore it.
+   */
+  readonly previous?: Uint8Array;
 }
 
 const COINBASE_MATURITY = 100;

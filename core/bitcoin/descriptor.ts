@@ -1,15 +1,19 @@
 /** The wallet as the world may know it: an output descriptor of the group key, and the addresses derived from it. */
 import { assert, concatBytes } from "@conclave/bytes";
 import { resolveTweak, secp256k1Group, xOnly } from "@conclave/crypto";
-import type { TweakContext } from "@conclave/crypto";
+import type { Group, TweakContext, Tweaked } from "@conclave/crypto";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { ripemd160 } from "@noble/hashes/legacy.js";
 import { createBase58check } from "@scure/base";
-import { printAddress } from "./address.ts";
+import { printAddress, witnessProgram } from "./address.ts";
+import { descriptorChecksum } from "./descriptor-checksum.ts";
 import type { Network } from "./network.ts";
 
-/** How a wallet's coins are locked. A wallet has one type for its whole life; it decides scheme, sighash and input size. */
-export type ScriptType = "p2tr";
+/**
+ * How a wallet's coins are locked: to a Taproot output key (BIP341, Schnorr signatures) or to the hash of a key (BIP141
+ * P2WPKH, ECDSA). A wallet has one type for its whole life; it decides scheme, signature hash and input size.
+ */
+export type ScriptType = "p2tr" | "p2wpkh";
 
 /** A group key that receives coins. */
 export interface Wallet {
@@ -19,6 +23,8 @@ export interface Wallet {
   readonly publicKey: Uint8Array;
   /** 32 bytes. */
   readonly chainCode: Uint8Array;
+  /** What addresses are derived and signatures verified with: an engine's group. Default: the portable one. */
+  readonly group?: Group;
 }
 
 /** 0: addresses to be paid at. 1: our own change. */
@@ -31,22 +37,44 @@ export const CHANGE: Branch = 1;
 /** Highest index that is ever derived: a wallet that used a million addresses should have become another wallet. */
 export const MAX_INDEX = 1_000_000;
 
-/** One address of the wallet and the keys behind it. */
-export interface WalletScript {
+/** One address of the wallet. */
+interface ScriptPlace {
   readonly branch: Branch;
   readonly index: number;
   readonly address: string;
   readonly scriptPubKey: Uint8Array;
+}
+
+/** A Taproot address and the keys behind it. */
+export interface TaprootScript extends ScriptPlace {
+  readonly scriptType: "p2tr";
   /** x-only key before the BIP341 tweak, 32 bytes. */
   readonly internalKey: Uint8Array;
   /** x-only key that signatures verify under, 32 bytes. */
   readonly outputKey: Uint8Array;
 }
 
-/** From the group key to the key of one address, for deriving it and for signing with it alike. */
-export const tweakOf = ({ branch, index }: Pick<WalletScript, "branch" | "index">): TweakContext => ({
+/** A P2WPKH address and the key behind it. */
+export interface KeyHashScript extends ScriptPlace {
+  readonly scriptType: "p2wpkh";
+  /** Compressed key that signatures verify under, 33 bytes. */
+  readonly outputKey: Uint8Array;
+}
+
+/** One address of the wallet and the keys behind it. */
+export type WalletScript = TaprootScript | KeyHashScript;
+
+/**
+ * From the group key to the key of one address, for deriving it and for signing with it alike. A P2WPKH key is derived and
+ * nothing else; a Taproot key, the default, is also tweaked with no script tree (BIP86).
+ */
+export const tweakOf = ({
+  branch,
+  index,
+  scriptType = "p2tr",
+}: Pick<WalletScript, "branch" | "index"> & { readonly scriptType?: ScriptType }): TweakContext => ({
   path: [branch, index],
-  taproot: { merkleRoot: null },
+  taproot: scriptType === "p2tr" ? { merkleRoot: null } : null,
 });
 
 /** Scripts kept per wallet: deriving one costs two point multiplications, and every check of a payment asks for it again. */
@@ -54,8 +82,8 @@ const MAX_KEPT = 4_096;
 const kept = new WeakMap<Wallet, Map<string, WalletScript>>();
 
 /**
- * BIP86 below the group key: child `branch`/`index`, tweaked with no script tree. Throws `RangeError` beyond `MAX_INDEX`
- * and, with probability 2^-127, for an index that BIP32 declares invalid.
+ * BIP86 or BIP84 below the group key: child `branch`/`index`, for Taproot tweaked with no script tree. Throws `RangeError`
+ * beyond `MAX_INDEX` and, with probability 2^-127, for an index that BIP32 declares invalid.
  */
 export function deriveScript(wallet: Wallet, branch: Branch, index: number): WalletScript {
   if (!Number.isInteger(index) || index < 0 || index > MAX_INDEX) {
@@ -72,18 +100,38 @@ export function deriveScript(wallet: Wallet, branch: Branch, index: number): Wal
 }
 
 function derive(wallet: Wallet, branch: Branch, index: number): WalletScript {
-  const key = { publicKey: secp256k1Group.decode(wallet.publicKey), chainCode: wallet.chainCode };
-  const tweaked = resolveTweak(secp256k1Group, key, tweakOf({ branch, index }), { evenY: true });
-  const outputKey = xOnly(secp256k1Group, tweaked.publicKey);
-  const scriptPubKey = concatBytes(Uint8Array.of(0x51, 32), outputKey);
-  const address = printAddress(scriptPubKey, wallet.network);
-  assert(address !== undefined, "a Taproot output has an address");
-  return { branch, index, address, scriptPubKey, internalKey: xOnly(secp256k1Group, tweaked.internalKey), outputKey };
+  const { scriptType, network, group = secp256k1Group } = wallet;
+  const key = { publicKey: group.decode(wallet.publicKey), chainCode: wallet.chainCode };
+  const tweak = tweakOf({ branch, index, scriptType });
+  const tweaked = resolveTweak(group, key, tweak, { evenY: scriptType === "p2tr" });
+  const locked = scriptType === "p2tr" ? taprootKeys(group, tweaked) : keyHashKeys(group, tweaked);
+  const address = printAddress(locked.scriptPubKey, network);
+  assert(address !== undefined, "a witness program of ours has an address");
+  return { branch, index, address, ...locked };
 }
+
+/** BIP341: witness version 1 and the tweaked x-only key. */
+function taprootKeys(
+  group: Group,
+  { publicKey, internalKey }: Tweaked,
+): Omit<TaprootScript, "branch" | "index" | "address"> {
+  const outputKey = xOnly(group, publicKey);
+  const scriptPubKey = witnessProgram(1, outputKey);
+  return { scriptType: "p2tr", scriptPubKey, internalKey: xOnly(group, internalKey), outputKey };
+}
+
+/** BIP141: witness version 0 and HASH160 of the compressed key. */
+function keyHashKeys(group: Group, { publicKey }: Tweaked): Omit<KeyHashScript, "branch" | "index" | "address"> {
+  const outputKey = group.encode(publicKey);
+  return { scriptType: "p2wpkh", scriptPubKey: witnessProgram(0, hash160(outputKey)), outputKey };
+}
+
+/** Bitcoin's HASH160. */
+const hash160 = (bytes: Uint8Array): Uint8Array => ripemd160(sha256(bytes));
 
 /** BIP32's identifier of the group key, which other wallets show as its fingerprint: 4 bytes of HASH160. */
 export function fingerprint(wallet: Wallet): number {
-  const [a, b, c, d] = ripemd160(sha256(wallet.publicKey));
+  const [a, b, c, d] = hash160(wallet.publicKey);
   return (((a ?? 0) << 24) | ((b ?? 0) << 16) | ((c ?? 0) << 8) | (d ?? 0)) >>> 0;
 }
 
@@ -99,49 +147,16 @@ export function printExtendedKey(wallet: Wallet): string {
   return base58check.encode(concatBytes(header, wallet.chainCode, wallet.publicKey));
 }
 
-/** Watch-only descriptor of both branches (BIP386, BIP389) with its BIP380 checksum. */
-export function printDescriptor(wallet: Wallet): string {
-  return withChecksum(`tr(${printExtendedKey(wallet)}/<0;1>/*)`);
-}
+/** Watch-only descriptor of both branches (BIP382 or BIP386, BIP389) with its BIP380 checksum. */
+export const printDescriptor = (wallet: Wallet): string => withChecksum(wallet, "<0;1>");
 
 /** The same for one branch, for software that does not read BIP389. */
-export function printBranchDescriptor(wallet: Wallet, branch: Branch): string {
-  return withChecksum(`tr(${printExtendedKey(wallet)}/${branch}/*)`);
-}
+export const printBranchDescriptor = (wallet: Wallet, branch: Branch): string => withChecksum(wallet, String(branch));
 
-const withChecksum = (descriptor: string): string => `${descriptor}#${descriptorChecksum(descriptor)}`;
-
-/** BIP380: characters in groups of 32, the likeliest typing errors within one group. */
-const CHARACTERS = "0123456789()[],'/*abcdefgh@:$%{}IJKLMNOPQRSTUVWXYZ&+-.;<=>?!^_|~ijklmnopqrstuvwxyzABCDEFGH`#\"\\ ";
-const CHECKSUM_CHARACTERS = "qpzry9x8gf2tvdw0s3jn54khce6mua7l";
-const GENERATOR = [0xf5dee51989n, 0xa9fdca3312n, 0x1bab10e32dn, 0x3706b1677an, 0x644d626ffdn];
-
-/** BIP380's eight characters for a descriptor without its checksum. Throws `RangeError` on a character it cannot hold. */
-export function descriptorChecksum(descriptor: string): string {
-  const symbols: number[] = [];
-  let classes: number[] = [];
-  for (const character of descriptor) {
-    const position = CHARACTERS.indexOf(character);
-    if (position < 0) throw new RangeError("the descriptor holds a character that BIP380 does not allow");
-    symbols.push(position & 31);
-    classes.push(position >> 5);
-    if (classes.length === 3) {
-      symbols.push(classes.reduce((sum, value) => sum * 3 + value));
-      classes = [];
-    }
-  }
-  if (classes.length > 0) symbols.push(classes.reduce((sum, value) => sum * 3 + value));
-  const remainder = [...symbols, 0, 0, 0, 0, 0, 0, 0, 0].reduce(polymodStep, 1n) ^ 1n;
-  return Array.from(
-    { length: 8 },
-    (_, i) => CHECKSUM_CHARACTERS[Number((remainder >> BigInt(5 * (7 - i))) & 31n)],
-  ).join("");
-}
-
-/** One symbol into BIP380's checksum over GF(32). */
-function polymodStep(state: bigint, symbol: number): bigint {
-  const top = state >> 35n;
-  let next = ((state & 0x7ffffffffn) << 5n) ^ BigInt(symbol);
-  for (const [i, generator] of GENERATOR.entries()) if (((top >> BigInt(i)) & 1n) === 1n) next ^= generator;
-  return next;
+function withChecksum(wallet: Wallet, branches: string): string {
+  const keys = `${printExtendedKey(wallet)}/${branches}/*`;
+  // A key of depth 0 is its own origin; signing devices for P2WPKH still look for the fingerprint in the descriptor.
+  const origin = `[${fingerprint(wallet).toString(16).padStart(8, "0")}]`;
+  const descriptor = wallet.scriptType === "p2tr" ? `tr(${keys})` : `wpkh(${origin}${keys})`;
+  return `${descriptor}#${descriptorChecksum(descriptor)}`;
 }

@@ -22,10 +22,10 @@ export {
   txidSchema,
 } from "./coins.ts";
 export type { Coin, Outpoint } from "./coins.ts";
+export { descriptorChecksum } from "./descriptor-checksum.ts";
 export {
   CHANGE,
   deriveScript,
-  descriptorChecksum,
   fingerprint,
   MAX_INDEX,
   printBranchDescriptor,
@@ -34,7 +34,8 @@ export {
   RECEIVE,
   tweakOf,
 } from "./descriptor.ts";
-export type { Branch, ScriptType, Wallet, WalletScript } from "./descriptor.ts";
+export type { Branch, KeyHashScript, ScriptType, TaprootScript, Wallet, WalletScript } from "./descriptor.ts";
+export { COMPACT_SIGNATURE_BYTES, verifyEcdsa } from "./ecdsa.ts";
 export { feeFor, feeRate, FeeRateError, feeRateSchema, parseFeeRate, printFeeRate, rateOf } from "./fee-rate.ts";
 export type { FeeRate } from "./fee-rate.ts";
 export { draftCancellation, draftPayment } from "./draft.ts";
@@ -43,13 +44,16 @@ export { checkFee, defaultFeePolicy, estimateRate, FeeEstimateError } from "./fe
 export type { Estimate, FeePolicy, FeeProblem, FeeProblemCode } from "./fees.ts";
 export { finalizePayment, inputDigests, SignatureRefused } from "./finalize.ts";
 export type { InputDigest, SignedTransaction } from "./finalize.ts";
+export { hashMessage, MESSAGE_HASHES, refuseTransactionPreimage } from "./message.ts";
+export type { MessageHash, PreimageCode, PreimageRefusal } from "./message.ts";
 export { networks, networkSchema } from "./network.ts";
 export type { Network, NetworkName } from "./network.ts";
 export { buildPayment, MAX_INPUTS, MAX_METADATA_BYTES, metadataScript } from "./payment.ts";
-export type { PaymentParts } from "./payment.ts";
+export type { PaymentParts, SpentCoin } from "./payment.ts";
 export { PaymentRefused } from "./payment-view.ts";
 export type { PaymentInput, PaymentOutput, PaymentRefusal, PaymentView } from "./payment-view.ts";
-export { readPayment } from "./read-payment.ts";
+export { MAX_PREVIOUS_BYTES, stripWitnesses } from "./previous.ts";
+export { MAX_PSBT_BYTES, readPayment } from "./read-payment.ts";
 export { checkReplacement, isCancellation } from "./replacement.ts";
 export type { ReplacementContext, ReplacementObjection, ReplacementObjectionCode } from "./replacement.ts";
 export { AmountError, MAX_SATS, parseAmount, sats, satsSchema, sumSats } from "./sats.ts";
@@ -58,7 +62,7 @@ export { verifySchnorr } from "./schnorr.ts";
 export { CHANGE_DUST, maxPayable, selectCoins } from "./selection.ts";
 export type { Selection, SelectionRequest } from "./selection.ts";
 export { FeeTooHigh, FeeTooLow, InsufficientFunds, OutputBelowDust, TooManyInputs } from "./selection-errors.ts";
-export { INPUT_WEIGHT, transactionWeight, virtualSize } from "./size.ts";
+export { INPUT_WEIGHT, SIGNATURE_BYTES, transactionWeight, virtualSize } from "./size.ts";
 export { SAFE_DEPTH, spends, verifyInclusion } from "./spv.ts";
 export type { Inclusion, InclusionClaim, MerkleProof } from "./spv.ts";
 export { hash256, parseTransaction, serializeTransaction, TransactionError, txidOf } from "./transaction.ts";

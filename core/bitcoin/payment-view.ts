@@ -2,6 +2,7 @@
 import type { Outpoint } from "./coins.ts";
 import type { Wallet, WalletScript } from "./descriptor.ts";
 import type { Sats } from "./sats.ts";
+import { transactionWeight } from "./size.ts";
 
 /** Why bytes are no payment. */
 export type PaymentRefusal =
@@ -15,6 +16,11 @@ export type PaymentRefusal =
   | "input-count"
   | "duplicate-input"
   | "input-not-ours"
+  | "previous-missing"
+  | "previous-not-a-transaction"
+  | "previous-other-txid"
+  | "previous-output-differs"
+  | "previous-too-large"
   | "output-count"
   | "output-script"
   | "change-not-ours"
@@ -35,8 +41,13 @@ export class PaymentRefused extends Error {
 /** One coin that a payment spends. */
 export interface PaymentInput {
   readonly outpoint: Outpoint;
-  /** What the PSBT claims the coin is worth. Taproot signatures commit to it, so a lie gives an invalid transaction. */
+  /**
+   * What the PSBT says the coin is worth. Taproot signatures commit to the values of all coins, so a lie gives an invalid
+   * transaction; for P2WPKH it was compared with `previous`.
+   */
   readonly value: Sats;
+  /** The transaction that made the coin, without witnesses: always there for P2WPKH, never for Taproot. */
+  readonly previous?: Uint8Array;
   /** The script it spends, derived by this node. */
   readonly own: WalletScript;
 }
@@ -64,6 +75,14 @@ export interface PaymentView {
   readonly change: { readonly index: number; readonly value: Sats } | null;
   readonly locktime: number;
   readonly fee: Sats;
-  /** Virtual bytes once signed. */
+  /** Virtual bytes once signed: exact for Taproot, an upper bound for P2WPKH. */
   readonly vsize: number;
 }
+
+/** BIP141 weight once signed, with every signature as long as it can be. */
+export const signedWeight = ({ wallet, inputs, outputs }: Pick<PaymentView, "wallet" | "inputs" | "outputs">): number =>
+  transactionWeight({
+    scriptType: wallet.scriptType,
+    inputCount: inputs.length,
+    outputScripts: outputs.map(({ script }) => script.length),
+  });

@@ -1,6 +1,7 @@
 /**
- * A payment as concrete bytes: a PSBT (BIP174 version 0, BIP371 fields) that is a function of what it pays and spends.
- * Whoever reads one rebuilds it from its own understanding and accepts only equal bytes, so nothing can hide in it.
+ * A payment as concrete bytes: a PSBT (BIP174 version 0, for Taproot with BIP371's fields) that is a function of what it
+ * pays and spends. Whoever reads one rebuilds it from its own understanding and accepts only equal bytes, so nothing can
+ * hide in it.
  */
 import { assert, concatBytes, compareBytes } from "@conclave/bytes";
 import { RawPSBTV0 } from "@scure/btc-signer/psbt.js";
@@ -8,8 +9,9 @@ import { compareOutpoints } from "./coins.ts";
 import type { Coin } from "./coins.ts";
 import { CHANGE, deriveScript, fingerprint } from "./descriptor.ts";
 import type { Wallet, WalletScript } from "./descriptor.ts";
+import { checkPreviousSize, readPrevious } from "./previous.ts";
 import type { Sats } from "./sats.ts";
-import { ownBytes, wireParts } from "./transaction.ts";
+import { ownBytes, serializeStripped, wireParts } from "./transaction.ts";
 import type { RawTransaction, TransactionOutput } from "./transaction.ts";
 
 /** Transactions of version 2, as Bitcoin Core makes them. */
@@ -23,9 +25,12 @@ export const MAX_INPUTS = 20;
 /** What most nodes relay in one OP_RETURN output. */
 export const MAX_METADATA_BYTES = 80;
 
+/** What a payment says about a coin that it spends. `previous` is required for P2WPKH and ignored for Taproot. */
+export type SpentCoin = Pick<Coin, "outpoint" | "value" | "branch" | "index" | "previous">;
+
 /** Everything that decides the bytes of a payment. */
 export interface PaymentParts {
-  readonly inputs: readonly Pick<Coin, "outpoint" | "value" | "branch" | "index">[];
+  readonly inputs: readonly SpentCoin[];
   /** Null for a cancellation, which pays only ourselves. */
   readonly recipient: { readonly script: Uint8Array; readonly value: Sats } | null;
   /** Up to 80 bytes that the transaction publishes, or null. */
@@ -35,7 +40,10 @@ export interface PaymentParts {
   readonly locktime: number;
 }
 
-/** The PSBT of a payment. Inputs and outputs are in BIP69's order, which tells nobody which output is the change. */
+/**
+ * The PSBT of a payment. Inputs and outputs are in BIP69's order, which tells nobody which output is the change. Throws
+ * `PaymentRefused` with a `previous-…` code for a P2WPKH coin without the transaction that made it.
+ */
 export function buildPayment(wallet: Wallet, parts: PaymentParts): Uint8Array {
   const { metadata, recipient, change, locktime } = parts;
   assert(parts.inputs.length >= 1 && parts.inputs.length <= MAX_INPUTS, `a payment has 1 to ${MAX_INPUTS} inputs`);
@@ -47,17 +55,30 @@ export function buildPayment(wallet: Wallet, parts: PaymentParts): Uint8Array {
   assert(Number.isInteger(locktime) && locktime >= 0 && locktime < LOCKTIME_THRESHOLD, "a locktime is a block height");
   const inputs = parts.inputs
     .toSorted((a, b) => compareOutpoints(a.outpoint, b.outpoint))
-    .map(({ outpoint, value, branch, index }) => ({ outpoint, value, own: deriveScript(wallet, branch, index) }));
+    .map((coin) => ({ ...coin, own: deriveScript(wallet, coin.branch, coin.index) }));
   const outputs = orderedOutputs(wallet, parts);
   const transaction = unsignedTransaction({ inputs, outputs, locktime });
+  const previous = wallet.scriptType === "p2tr" ? [] : inputs.map(provenPrevious);
+  checkPreviousSize(previous.map(serializeStripped));
   return RawPSBTV0.encode({
     global: { unsignedTx: wireParts(transaction) },
-    inputs: inputs.map(({ value, own }) =>
-      Object.assign(keyOrigin(wallet, own), { witnessUtxo: { amount: value, script: ownBytes(own.scriptPubKey) } }),
+    inputs: inputs.map(({ value, own }, i) =>
+      Object.assign(keyOrigin(wallet, own), nonWitnessUtxo(previous[i]), {
+        witnessUtxo: { amount: value, script: ownBytes(own.scriptPubKey) },
+      }),
     ),
     outputs: outputs.map(({ own }) => (own === null ? {} : keyOrigin(wallet, own))),
   });
 }
+
+const provenPrevious = ({ outpoint, value, previous, own }: SpentCoin & { readonly own: WalletScript }) =>
+  readPrevious({ outpoint, value, script: own.scriptPubKey }, previous);
+
+/** Without witnesses, as Bitcoin Core writes it: the txid proves the outputs and needs no more. */
+const nonWitnessUtxo = (transaction: RawTransaction | undefined) =>
+  transaction === undefined
+    ? {}
+    : { nonWitnessUtxo: { ...wireParts(transaction), segwitFlag: false, witnesses: undefined } };
 
 /** The transaction that the signatures of a payment belong to, before they exist. */
 export function unsignedTransaction(parts: {
@@ -101,14 +122,23 @@ function orderedOutputs(wallet: Wallet, { recipient, metadata, change }: Payment
 export const compareOutputs = (a: TransactionOutput, b: TransactionOutput): number =>
   a.value < b.value ? -1 : a.value > b.value ? 1 : compareBytes(a.script, b.script);
 
-/** BIP371: which of our keys an input or a change output belongs to. The path starts at the descriptor's key. */
-function keyOrigin(wallet: Wallet, { internalKey, branch, index }: WalletScript) {
-  const key = ownBytes(internalKey);
-  const origin: [typeof key, { hashes: (typeof key)[]; der: { fingerprint: number; path: number[] } }] = [
-    key,
-    { hashes: [], der: { fingerprint: fingerprint(wallet), path: [branch, index] } },
-  ];
-  return { tapInternalKey: key, tapBip32Derivation: [origin] };
+/** Which of our keys an input or a change output belongs to (BIP174, BIP371). The path starts at the descriptor's key. */
+function keyOrigin(wallet: Wallet, own: WalletScript): KeyOrigin {
+  const der = { fingerprint: fingerprint(wallet), path: [own.branch, own.index] };
+  if (own.scriptType === "p2wpkh") return { bip32Derivation: [[ownBytes(own.outputKey), der]] };
+  const key = ownBytes(own.internalKey);
+  return { tapInternalKey: key, tapBip32Derivation: [[key, { hashes: [], der }]] };
+}
+
+type Bytes = Uint8Array<ArrayBuffer>;
+interface KeyPath {
+  fingerprint: number;
+  path: number[];
+}
+interface KeyOrigin {
+  bip32Derivation?: [Bytes, KeyPath][];
+  tapInternalKey?: Bytes;
+  tapBip32Derivation?: [Bytes, { hashes: Bytes[]; der: KeyPath }][];
 }
 
 const OP_RETURN = 0x6a;

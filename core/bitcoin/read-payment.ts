@@ -4,11 +4,11 @@
  */
 import { equalBytes } from "@conclave/bytes";
 import { RawPSBTV0 } from "@scure/btc-signer/psbt.js";
-import type { RawOldTx } from "@scure/btc-signer/script.js";
+import { RawOldTx } from "@scure/btc-signer/script.js";
 import { outputType } from "./address.ts";
 import { outpointKey, printHash } from "./coins.ts";
 import { CHANGE, deriveScript, fingerprint, MAX_INDEX } from "./descriptor.ts";
-import type { Branch, Wallet, WalletScript } from "./descriptor.ts";
+import type { Branch, ScriptType, Wallet, WalletScript } from "./descriptor.ts";
 import {
   buildPayment,
   LOCKTIME_THRESHOLD,
@@ -19,21 +19,44 @@ import {
   TRANSACTION_VERSION,
   unsignedTransaction,
 } from "./payment.ts";
-import { PaymentRefused } from "./payment-view.ts";
+import { PaymentRefused, signedWeight } from "./payment-view.ts";
 import type { PaymentInput, PaymentOutput, PaymentView } from "./payment-view.ts";
+import { readPrevious } from "./previous.ts";
 import { MAX_SATS, sats, sumSats } from "./sats.ts";
 import type { Sats } from "./sats.ts";
-import { transactionWeight, virtualSize } from "./size.ts";
+import { virtualSize } from "./size.ts";
 import { hash256, serializeStripped } from "./transaction.ts";
 
-/** 20 inputs of 170 bytes and three outputs need a quarter of this. */
-const MAX_PSBT_BYTES = 16_384;
+/**
+ * Largest PSBT of each wallet type. 20 Taproot inputs of 170 bytes and three outputs need a quarter of theirs. P2WPKH adds
+ * `MAX_PREVIOUS_BYTES`; 384 KiB keep two proposals, as evidence of a contradiction shows them, within a frame of 1 MiB.
+ */
+export const MAX_PSBT_BYTES: { readonly [T in ScriptType]: number } = { p2tr: 16_384, p2wpkh: 393_216 };
 /** Recipient, metadata, change. */
 const MAX_OUTPUTS = 3;
 
+const TAPROOT_ORIGIN = ["tapInternalKey", "tapBip32Derivation"];
+const KEY_HASH_ORIGIN = ["bip32Derivation"];
+
+/** How each wallet type's coins are described and signed. The hash type is never spelled out: that would be a second encoding. */
+const SPENDING = {
+  p2tr: {
+    hashType: 0,
+    hashTypeName: "DEFAULT",
+    originFields: TAPROOT_ORIGIN,
+    inputFields: ["witnessUtxo", ...TAPROOT_ORIGIN],
+  },
+  p2wpkh: {
+    hashType: 1,
+    hashTypeName: "ALL",
+    originFields: KEY_HASH_ORIGIN,
+    inputFields: ["nonWitnessUtxo", "witnessUtxo", ...KEY_HASH_ORIGIN],
+  },
+} as const;
+
 /** Throws `PaymentRefused`. Costs two point multiplications per input, so callers check the sender first. */
 export function readPayment(psbt: Uint8Array, wallet: Wallet): PaymentView {
-  const decoded = decode(psbt);
+  const decoded = decode(psbt, MAX_PSBT_BYTES[wallet.scriptType]);
   const transaction = frame(decoded);
   const inputs = decoded.inputs.map((input, i) => readInput(wallet, transaction.inputs[i]!, input));
   const keys = new Set(inputs.map(({ outpoint }) => outpointKey(outpoint)));
@@ -43,7 +66,7 @@ export function readPayment(psbt: Uint8Array, wallet: Wallet): PaymentView {
   const fee = feeOf(inputs, outputs);
   const rebuilt = buildPayment(wallet, {
     ...parts,
-    inputs: inputs.map(({ outpoint, value, own }) => ({ outpoint, value, branch: own.branch, index: own.index })),
+    inputs: inputs.map(({ own, ...input }) => ({ ...input, branch: own.branch, index: own.index })),
   });
   if (!equalBytes(rebuilt, psbt)) {
     throw new PaymentRefused(
@@ -51,8 +74,6 @@ export function readPayment(psbt: Uint8Array, wallet: Wallet): PaymentView {
       "the PSBT is not the one encoding of this payment (order, repeated or reordered fields)",
     );
   }
-  const outputScripts = outputs.map(({ script }) => script.length);
-  const weight = transactionWeight({ scriptType: wallet.scriptType, inputCount: inputs.length, outputScripts });
   const txid = printHash(
     hash256(serializeStripped(unsignedTransaction({ inputs, outputs, locktime: parts.locktime }))),
   );
@@ -62,17 +83,18 @@ export function readPayment(psbt: Uint8Array, wallet: Wallet): PaymentView {
     txid,
     outputs,
     fee,
-    vsize: virtualSize(weight),
+    vsize: virtualSize(signedWeight({ wallet, inputs, outputs })),
     ...parts,
   } as unknown as PaymentView;
 }
 
 type DecodedPsbt = ReturnType<typeof RawPSBTV0.decode>;
+type InputFields = DecodedPsbt["inputs"][number];
 type UnsignedTx = ReturnType<typeof RawOldTx.decode>;
 
-function decode(psbt: Uint8Array): DecodedPsbt {
-  if (psbt.length > MAX_PSBT_BYTES) {
-    throw new PaymentRefused("too-large", `a payment has at most ${MAX_PSBT_BYTES} bytes, not ${psbt.length}`);
+function decode(psbt: Uint8Array, maxBytes: number): DecodedPsbt {
+  if (psbt.length > maxBytes) {
+    throw new PaymentRefused("too-large", `a payment has at most ${maxBytes} bytes, not ${psbt.length}`);
   }
   try {
     return RawPSBTV0.decode(psbt);
@@ -107,20 +129,17 @@ function frame({ global }: DecodedPsbt): UnsignedTx {
   return transaction;
 }
 
-function readInput(
-  wallet: Wallet,
-  input: UnsignedTx["inputs"][number],
-  fields: DecodedPsbt["inputs"][number],
-): PaymentInput {
+function readInput(wallet: Wallet, input: UnsignedTx["inputs"][number], fields: InputFields): PaymentInput {
   const outpoint = { txid: printHash(input.txid.toReversed()), vout: input.index };
   const where = `input ${outpointKey(outpoint)}`;
-  if (fields.sighashType !== undefined && fields.sighashType !== 0) {
+  const { hashType, hashTypeName, inputFields } = SPENDING[wallet.scriptType];
+  if (fields.sighashType !== undefined && fields.sighashType !== hashType) {
     throw new PaymentRefused(
       "sighash-type",
-      `${where} asks for hash type ${fields.sighashType}: only DEFAULT signs the whole payment`,
+      `${where} asks for hash type ${fields.sighashType}: only ${hashTypeName} signs the whole payment`,
     );
   }
-  onlyFields(fields, ["witnessUtxo", "tapInternalKey", "tapBip32Derivation"], where);
+  onlyFields(fields, inputFields, where);
   if (input.sequence !== REPLACEABLE_SEQUENCE) {
     throw new PaymentRefused(
       "wrong-sequence",
@@ -135,17 +154,26 @@ function readInput(
   ) {
     throw new PaymentRefused("input-not-ours", `${where} does not spend a script of this wallet`);
   }
-  return { outpoint, value: amountOf(fields.witnessUtxo.amount), own };
+  const coin = { outpoint, value: amountOf(fields.witnessUtxo.amount), own };
+  return own.scriptType === "p2tr" ? coin : { ...coin, previous: previousOf(coin, fields) };
 }
 
-/** Our own script at the path that BIP371 fields name; `undefined` if they do not describe one. */
-function readOrigin(
-  wallet: Wallet,
-  fields: DecodedPsbt["inputs"][number] | DecodedPsbt["outputs"][number],
-): WalletScript | undefined {
-  const [origin, ...more] = fields.tapBip32Derivation ?? [];
+/** BIP174: the transaction that made a P2WPKH coin, checked against its outpoint and what is claimed about it. */
+function previousOf({ outpoint, value, own }: PaymentInput, { nonWitnessUtxo }: InputFields): Uint8Array {
+  // Its witnesses, if it has any, fall away here: the rebuilt PSBT has none, so such a one is not canonical.
+  const previous = nonWitnessUtxo === undefined ? undefined : RawOldTx.encode(nonWitnessUtxo);
+  return serializeStripped(readPrevious({ outpoint, value, script: own.scriptPubKey }, previous));
+}
+
+/** Our own script at the path that the fields of BIP174 or BIP371 name; `undefined` if they do not describe one. */
+function readOrigin(wallet: Wallet, fields: InputFields | DecodedPsbt["outputs"][number]): WalletScript | undefined {
+  const origins =
+    wallet.scriptType === "p2tr"
+      ? fields.tapBip32Derivation?.map(([, { der }]) => der)
+      : fields.bip32Derivation?.map(([, der]) => der);
+  const [origin, ...more] = origins ?? [];
   if (origin === undefined || more.length > 0) return undefined;
-  const { path, fingerprint: parent } = origin[1].der;
+  const { path, fingerprint: parent } = origin;
   const [branch, index, ...deeper] = path;
   if (deeper.length > 0 || !isBranch(branch) || index === undefined || index > MAX_INDEX) return undefined;
   return parent === fingerprint(wallet) ? deriveScript(wallet, branch, index) : undefined;
@@ -193,7 +221,7 @@ function readChange(
   fields: DecodedPsbt["outputs"][number],
   i: number,
 ): Classified["change"] {
-  onlyFields(fields, ["tapInternalKey", "tapBip32Derivation"], `output ${i}`);
+  onlyFields(fields, SPENDING[wallet.scriptType].originFields, `output ${i}`);
   const own = readOrigin(wallet, fields);
   if (own === undefined || own.branch !== CHANGE || !equalBytes(own.scriptPubKey, output.script)) {
     throw new PaymentRefused(

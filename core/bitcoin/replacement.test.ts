@@ -13,6 +13,7 @@ import {
   sats,
 } from "./index.ts";
 import type { PaymentParts, PaymentView, ReplacementContext, ReplacementObjectionCode } from "./index.ts";
+import { fundedCoin } from "./testing/funding.ts";
 import { singleKeyWallet, txidOfNumber } from "./testing/single-key-wallet.ts";
 
 const wallet = singleKeyWallet(networks.regtest, seededRng("replacement"));
@@ -118,6 +119,21 @@ describe("a replacement", () => {
       }),
       ["nothing-to-replace"],
     ));
+});
+
+test("a P2WPKH replacement outbids an earlier revision whose signatures came out short", () => {
+  const keyHash = singleKeyWallet(networks.regtest, seededRng("replacement"), "p2wpkh");
+  const paying = (fee: bigint): PaymentView => {
+    const inputs = [fundedCoin(keyHash, { number: 1, value: 100_000n })];
+    const rest = { inputs, metadata: null, ...change(50_000n - fee) };
+    return readPayment(buildPayment(keyHash, { ...parts, ...rest }), keyHash);
+  };
+  const first = paying(20_000n);
+  assert.equal(first.vsize, 141);
+  const within = { anchor: first.inputs[0]!.outpoint, earlier: [first], evictedFees: first.fee };
+  assert.deepEqual(objections(paying(20_140n), within), ["fee-not-raised", "rate-not-raised"]);
+  assert.deepEqual(objections(paying(20_141n), within), ["rate-not-raised"], "20141 / 141 < 20000 / 140");
+  assert.deepEqual(objections(paying(20_143n), within), []);
 });
 
 describe("a cancellation", () => {

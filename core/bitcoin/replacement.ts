@@ -8,8 +8,10 @@ import type { Outpoint } from "./coins.ts";
 import type { KnownCoin } from "./check-payment.ts";
 import { feeFor, printFeeRate, rateOf } from "./fee-rate.ts";
 import type { FeeRate } from "./fee-rate.ts";
+import { signedWeight } from "./payment-view.ts";
 import type { PaymentView } from "./payment-view.ts";
 import type { Sats } from "./sats.ts";
+import { USUAL_SLACK, virtualSize } from "./size.ts";
 
 /** What a replacement is judged against. */
 export interface ReplacementContext {
@@ -85,9 +87,11 @@ function checkFees(
       message: `a fee of ${view.fee} sat replaces nothing: ${needed} sat are needed`,
     });
   }
-  const outbid = earlier.find(({ fee, vsize }) => view.fee * BigInt(vsize) <= fee * BigInt(view.vsize));
+  // Nodes see how light an earlier revision turned out; ours is taken as heavy as it may become.
+  const outbid = earlier.find((before) => view.fee * BigInt(lightest(before)) <= before.fee * BigInt(view.vsize));
   if (outbid !== undefined) {
-    const [now, then] = [view, outbid].map(({ fee, vsize }) => printFeeRate(rateOf(fee, vsize)));
+    const now = printFeeRate(rateOf(view.fee, view.vsize));
+    const then = printFeeRate(rateOf(outbid.fee, lightest(outbid)));
     found.push({
       code: "rate-not-raised",
       message: `${now} sat/vB does not outbid the ${then} sat/vB of an earlier revision`,
@@ -95,6 +99,10 @@ function checkFees(
   }
   return found;
 }
+
+/** Virtual bytes of a signed payment whose ECDSA signatures came out as short as they usually do at best. */
+const lightest = (view: PaymentView): number =>
+  virtualSize(signedWeight(view) - USUAL_SLACK[view.wallet.scriptType] * view.inputs.length);
 
 /** BIP125 rule 2: no input that waits in the mempool, unless an earlier revision already spent it. */
 function checkNewInputs(view: PaymentView, { earlier, findCoin }: ReplacementContext): readonly ReplacementObjection[] {

@@ -14,7 +14,9 @@ import {
   feeFor,
   feeRate,
   InsufficientFunds,
+  INPUT_WEIGHT,
   MAX_INPUTS,
+  MAX_PREVIOUS_BYTES,
   MAX_SATS,
   maxPayable,
   networks,
@@ -28,8 +30,9 @@ import {
   transactionWeight,
   virtualSize,
 } from "./index.ts";
-import type { Coin, SelectionRequest } from "./index.ts";
-import { singleKeyWallet, txidOfNumber } from "./testing/single-key-wallet.ts";
+import type { Coin, ScriptType, SelectionRequest } from "./index.ts";
+import { fundedCoin } from "./testing/funding.ts";
+import { SCRIPT_TYPES, singleKeyWallet, txidOfNumber } from "./testing/single-key-wallet.ts";
 
 const recipient = parseAddress("bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080", networks.regtest).scriptPubKey;
 
@@ -237,8 +240,13 @@ describe("the whole balance", () => {
 const anyWallet = fc.array(fc.bigInt({ min: 200n, max: 200_000n }), { minLength: 1, maxLength: 40 });
 const anyRate = fc.bigInt({ min: 1_000n, max: 60_000n }).map(feeRate);
 
-describe("for any wallet and amount", () => {
-  const wallet = singleKeyWallet(networks.regtest, seededRng("selection"));
+for (const scriptType of SCRIPT_TYPES)
+  describe(`for any ${scriptType} wallet and amount`, () => anyPayment(scriptType));
+
+function anyPayment(scriptType: ScriptType): void {
+  const wallet = singleKeyWallet(networks.regtest, seededRng("selection"), scriptType);
+  const of = (coins: readonly Coin[], amount: bigint, more: Partial<SelectionRequest> = {}): SelectionRequest =>
+    request(coins, amount, { scriptType, ...more });
 
   test("value is conserved, limits hold, and the built transaction has the size that was paid for", () => {
     let made = 0;
@@ -249,7 +257,7 @@ describe("for any wallet and amount", () => {
       fc.integer({ min: 1, max: 20 }),
       (amounts, amount, rate, maxInputs) => {
         const coins = amounts.map((value, i) => coin(i, value));
-        const wanted = request(coins, amount, { feeRate: rate, maxInputs });
+        const wanted = of(coins, amount, { feeRate: rate, maxInputs });
         try {
           const { inputs, change, fee, vsize } = selectCoins(wanted);
           made += 1;
@@ -260,17 +268,17 @@ describe("for any wallet and amount", () => {
           assert.ok(inputs.length <= maxInputs && new Set(inputs).size === inputs.length);
           assert.ok(fee >= feeFor(rate, vsize));
           assert.deepEqual(checkFee(policy, { fee, vsize, amount: sats(amount) }), []);
-          const spareChange =
-            feeFor(rate, 43) +
-            (feeFor(feeRate(10_000n), 58) > CHANGE_DUST.p2tr ? feeFor(feeRate(10_000n), 58) : CHANGE_DUST.p2tr);
+          const dust = CHANGE_DUST[scriptType];
+          const spending = feeFor(feeRate(10_000n), virtualSize(INPUT_WEIGHT[scriptType]));
+          const spareChange = feeFor(rate, scriptType === "p2tr" ? 43 : 31) + (spending > dust ? spending : dust);
           assert.ok(
             fee <= feeFor(rate, vsize) + (change === null ? spareChange : 0n),
             "no fee beyond what change would cost",
           );
-          assert.ok(change === null || change >= CHANGE_DUST.p2tr);
+          assert.ok(change === null || change >= dust);
           if (made <= 10) {
             const parts = {
-              inputs,
+              inputs: inputs.map(({ value, index }) => fundedCoin(wallet, { number: index, value, index })),
               recipient: { script: recipient, value: sats(amount) },
               metadata: null,
               change: change === null ? null : { index: 0, value: change },
@@ -296,7 +304,7 @@ describe("for any wallet and amount", () => {
         const largestFirst = amounts.toSorted((a, b) => Number(b - a));
         const paysWith = (count: number): boolean => {
           const weight = transactionWeight({
-            scriptType: "p2tr",
+            scriptType,
             inputCount: count,
             outputScripts: [recipient.length],
           });
@@ -305,7 +313,7 @@ describe("for any wallet and amount", () => {
         };
         const fewest = Array.from({ length: MAX_INPUTS }, (_, i) => i + 1).find(paysWith);
         if (fewest === undefined) return;
-        const dear = request(coins, amount, { feeRate: rate, signingCost: sats(10_000_000n) });
+        const dear = of(coins, amount, { feeRate: rate, signingCost: sats(10_000_000n) });
         const { inputs, change } = selectCoins(dear);
         assert.ok(inputs.length + (change === null ? 0 : 1) <= fewest + 1);
       }),
@@ -320,7 +328,7 @@ describe("for any wallet and amount", () => {
         const amount = values(coins).reduce((a, b) => a + b) / 3n + 294n;
         const outcome = (order: readonly Coin[]): unknown => {
           try {
-            return selectCoins(request(order, amount, { feeRate: rate }));
+            return selectCoins(of(order, amount, { feeRate: rate }));
           } catch (error) {
             return String(error);
           }
@@ -333,9 +341,48 @@ describe("for any wallet and amount", () => {
 
   test("2,000 dust coins are bounded in time and refused with advice", () => {
     const coins = Array.from({ length: 2_000 }, (_, i) => coin(i, 1_000n + BigInt(i % 7)));
-    const error = throws(() => selectCoins(request(coins, 1_000_000n)), TooManyInputs);
+    const error = throws(() => selectCoins(of(coins, 1_000_000n)), TooManyInputs);
     assert.match(error.message, /pay in parts, or first send coins to yourself/);
     assert.ok(error.payable > 15_000n);
+  });
+}
+
+describe("coins of a P2WPKH wallet", () => {
+  const heavy = (number: number, value: bigint, bytes: number): Coin =>
+    coin(number, value, { previous: new Uint8Array(bytes) });
+  const of = (coins: readonly Coin[], amount: bigint, more: Partial<SelectionRequest> = {}): SelectionRequest =>
+    request(coins, amount, { scriptType: "p2wpkh", ...more });
+  const half = MAX_PREVIOUS_BYTES / 2;
+
+  test("pay for the longest signatures, and for change down to its own dust", () => {
+    // One P2WPKH input and output: 68 + 31 + 10.5 = 109.5 vB, 220 sat at 2 sat/vB; 141 vB with change.
+    const exact = selectCoins(of(coinsOf(50_220), 50_000n));
+    assert.deepEqual([exact.change, exact.fee, exact.vsize], [null, 220n, 110]);
+    const tight = { signingCost: sats(0n), feeRate: feeRate(1_000n) };
+    const dusty = (value: number) => selectCoins(of(coinsOf(value), 50_000n, tight)).change;
+    assert.deepEqual([dusty(50_000 + 141 + 293), dusty(50_000 + 141 + 900)], [null, 900n]);
+    assert.equal(CHANGE_DUST.p2wpkh, 294n);
+  });
+  test("are left out if the transaction that made one is too large", () => {
+    const coins = [heavy(1, 90_000n, MAX_PREVIOUS_BYTES + 1), heavy(2, 60_000n, MAX_PREVIOUS_BYTES)];
+    assert.deepEqual(values(selectCoins(of(coins, 50_000n)).inputs), [60_000n]);
+    assert.throws(() => selectCoins(of(coins.slice(0, 1), 50_000n)), InsufficientFunds);
+    assert.deepEqual(values(selectCoins(request(coins.slice(0, 1), 50_000n)).inputs), [90_000n], "but not of Taproot");
+  });
+  test("are chosen so that the transactions that made them fit together", () => {
+    const coins = [heavy(1, 40_000n, half), heavy(2, 39_000n, half + 1), heavy(3, 38_000n, half)];
+    assert.deepEqual(new Set(values(selectCoins(of(coins, 70_000n)).inputs)), new Set([38_000n, 40_000n]));
+    const exactOnlyTogether = [heavy(1, 40_000n, half), heavy(2, 30_356n, half + 1), heavy(3, 90_000n, half)];
+    assert.deepEqual(values(selectCoins(of(exactOnlyTogether, 70_000n)).inputs), [90_000n]);
+    const cheaper = [heavy(1, 60_000n, half), heavy(2, 60_000n, half), heavy(3, 20_000n, half + 1)];
+    assert.deepEqual(values(selectCoins(of(cheaper, 70_000n)).inputs), [60_000n, 60_000n], "no swap that does not fit");
+  });
+  test("that do not fit together are too many", () => {
+    const coins = [1, 2, 3].map((number) => heavy(number, 40_000n, half));
+    const error = throws(() => selectCoins(of(coins, 100_000n)), TooManyInputs);
+    assert.deepEqual([error.needed, error.limit], [3, 2]);
+    assert.equal(error.payable, maxPayable(of(coins, 0n)));
+    assert.equal(selectCoins(of(coins, error.payable)).inputs.length, 2);
   });
 });
 

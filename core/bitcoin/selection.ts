@@ -14,6 +14,7 @@ import type { FeeRate } from "./fee-rate.ts";
 import { checkFee } from "./fees.ts";
 import type { FeePolicy } from "./fees.ts";
 import { MAX_INPUTS, metadataScript } from "./payment.ts";
+import { MAX_PREVIOUS_BYTES } from "./previous.ts";
 import { MAX_SATS, sats, sumSats } from "./sats.ts";
 import type { Sats } from "./sats.ts";
 import { FeeTooHigh, FeeTooLow, InsufficientFunds, OutputBelowDust, TooManyInputs } from "./selection-errors.ts";
@@ -23,7 +24,7 @@ import { CHANGE_SCRIPT_LENGTH, INPUT_WEIGHT, outputWeight, transactionWeight, vi
 export const LONG_TERM_RATE: FeeRate = feeRate(10_000n);
 
 /** Change smaller than its dust limit would never be relayed. */
-export const CHANGE_DUST: { readonly [T in ScriptType]: Sats } = { p2tr: sats(330n) };
+export const CHANGE_DUST: { readonly [T in ScriptType]: Sats } = { p2tr: sats(330n), p2wpkh: sats(294n) };
 
 /** What to pay, from what, under which rules. */
 export interface SelectionRequest {
@@ -95,8 +96,22 @@ function usableCoins(request: Omit<SelectionRequest, "amount" | "policy" | "sign
   return coins
     .filter((coin) => !excluded.has(outpointKey(coin.outpoint)))
     .filter((coin) => (coin.height !== null || spendUnconfirmed) && isMature(coin, tipHeight))
-    .filter((coin) => coin.value * SCALE > inputCost)
+    .filter((coin) => coin.value * SCALE > inputCost && provable(request, [coin]))
     .toSorted((a, b) => (a.value === b.value ? compareOutpoints(a.outpoint, b.outpoint) : a.value > b.value ? -1 : 1));
+}
+
+/** Whether the transactions that made P2WPKH coins fit into one payment together. Taproot coins need none. */
+const provable = ({ scriptType }: Pick<SelectionRequest, "scriptType">, coins: Pool): boolean =>
+  scriptType === "p2tr" || coins.reduce((sum, { previous }) => sum + (previous?.length ?? 0), 0) <= MAX_PREVIOUS_BYTES;
+
+/** As many of the largest coins as a payment may spend, leaving out those that no longer fit beside larger ones. */
+function largestCoins(request: Sizing & Pick<SelectionRequest, "required" | "maxInputs">, pool: Pool): Pool {
+  const chosen: Coin[] = [];
+  for (const coin of pool) {
+    if (request.required.length + chosen.length >= request.maxInputs) break;
+    if (provable(request, [...request.required, ...chosen, coin])) chosen.push(coin);
+  }
+  return chosen;
 }
 
 /** Weight × millisatoshi per virtual byte is 4000 times satoshis: exact fees without rounding inside the search. */
@@ -177,6 +192,7 @@ function exactMatch(request: SelectionRequest, pool: Pool): Selection | undefine
 }
 
 function settleWithoutChange(request: SelectionRequest, inputs: Pool): Selection | undefined {
+  if (!provable(request, inputs)) return undefined;
   const fee = inputs.reduce((sum, { value }) => sum + value, 0n) - request.amount;
   const vsize = vsizeOf(request, inputs.length, { change: false });
   return fee < feeFor(request.feeRate, vsize)
@@ -186,13 +202,10 @@ function settleWithoutChange(request: SelectionRequest, inputs: Pool): Selection
 
 /** The largest coins until they suffice; then each is swapped for the smallest unused one that still does. */
 function fewestInputs(request: SelectionRequest, pool: Pool): Selection | undefined {
-  const { required, maxInputs } = request;
-  for (
-    let count = required.length === 0 ? 1 : 0;
-    count <= Math.min(pool.length, maxInputs - required.length);
-    count++
-  ) {
-    const chosen = pool.slice(0, count);
+  const { required } = request;
+  const largest = largestCoins(request, pool);
+  for (let count = required.length === 0 ? 1 : 0; count <= largest.length; count++) {
+    const chosen = largest.slice(0, count);
     const selection = settle(request, [...required, ...chosen]);
     if (selection !== undefined) {
       return selection.change === null ? selection : settle(request, [...required, ...swapDown(request, chosen, pool)]);
@@ -203,11 +216,12 @@ function fewestInputs(request: SelectionRequest, pool: Pool): Selection | undefi
 
 function swapDown(request: SelectionRequest, largest: Pool, pool: Pool): Pool {
   const chosen = [...largest];
-  const unused = pool.slice(largest.length);
+  const unused = pool.filter((coin) => !largest.includes(coin));
   for (const [i, coin] of chosen.entries()) {
     for (let j = unused.length - 1; j >= 0; j--) {
       chosen[i] = unused[j]!;
-      const smaller = settle(request, [...request.required, ...chosen]);
+      const inputs = [...request.required, ...chosen];
+      const smaller = provable(request, inputs) ? settle(request, inputs) : undefined;
       if (smaller !== undefined && smaller.change !== null) {
         unused[j] = coin;
         break;
@@ -219,18 +233,19 @@ function swapDown(request: SelectionRequest, largest: Pool, pool: Pool): Pool {
 }
 
 function payableWith(request: Sizing & Pick<SelectionRequest, "required" | "maxInputs">, pool: Pool): Sats {
-  const inputs = [...request.required, ...pool.slice(0, request.maxInputs - request.required.length)];
+  const inputs = [...request.required, ...largestCoins(request, pool)];
   const total = sumSats(inputs.map(({ value }) => value));
   const fee = feeFor(request.feeRate, vsizeOf(request, inputs.length, { change: false }));
   return total > fee ? sats(total - fee) : sats(0n);
 }
 
 function explainShortage(request: SelectionRequest, pool: Pool): InsufficientFunds | TooManyInputs {
-  const { required, locked, coins, tipHeight, spendUnconfirmed, amount, maxInputs } = request;
+  const { required, locked, coins, tipHeight, spendUnconfirmed, amount } = request;
+  const limit = required.length + largestCoins(request, pool).length;
   for (let count = 1; count <= pool.length; count++) {
     const inputs = [...required, ...pool.slice(0, count)];
     if (settle(request, inputs) === undefined) continue;
-    return new TooManyInputs({ needed: inputs.length, limit: maxInputs, payable: payableWith(request, pool) });
+    return new TooManyInputs({ needed: inputs.length, limit, payable: payableWith(request, pool) });
   }
   const fee = feeFor(request.feeRate, vsizeOf(request, Math.max(1, required.length + pool.length), { change: false }));
   const sumOf = (filter: (coin: Coin) => boolean): Sats => sumSats(coins.filter(filter).map(({ value }) => value));
