@@ -66,18 +66,24 @@ export function multiplyPoint(out: usize, p: usize, k: usize): void {
   recodeHalf(LOW);
   recodeHalf(HIGH);
   fillMultiples(p);
-  setIdentity(ACCUMULATOR);
-  for (let i: i32 = HALF_DIGITS - 1; i >= 0; i--) {
-    if (i < HALF_DIGITS - 1) for (let j: i32 = 0; j < 5; j++) doublePoint(ACCUMULATOR, ACCUMULATOR);
+  choosePoint(digit(LOW, HALF_DIGITS - 1));
+  copyPoint(ACCUMULATOR, CHOSEN);
+  addRotated(digit(HIGH, HALF_DIGITS - 1));
+  for (let i: i32 = HALF_DIGITS - 2; i >= 0; i--) {
+    for (let j: i32 = 0; j < 5; j++) doublePoint(ACCUMULATOR, ACCUMULATOR);
     choosePoint(digit(LOW, i));
     addPoints(ACCUMULATOR, ACCUMULATOR, CHOSEN);
-    choosePoint(digit(HIGH, i));
-    // λ·(x, y) = (β·x, y), once per digit instead of once per entry: half the table to read and to wipe.
-    mul(CHOSEN, CHOSEN, BETA);
-    addPoints(ACCUMULATOR, ACCUMULATOR, CHOSEN);
+    addRotated(digit(HIGH, i));
   }
   copyPoint(out, ACCUMULATOR);
   wipe();
+}
+
+/** ACCUMULATOR += d·λ·p. λ·(x, y) = (β·x, y), once per digit instead of once per entry: half the table to read and to wipe. */
+function addRotated(d: i32): void {
+  choosePoint(d);
+  mul(CHOSEN, CHOSEN, BETA);
+  addPoints(ACCUMULATOR, ACCUMULATOR, CHOSEN);
 }
 
 /** −1 if the digit is 0, else 0. */
