@@ -1,14 +1,14 @@
 import { fromHex } from "@conclave/bytes";
-import { invert, mod, secp256k1Group, type Point } from "@conclave/crypto";
+import { invert, mod, type Point } from "@conclave/crypto";
 import { seededRng } from "@conclave/crypto/testing";
 import { secp256k1 } from "@noble/curves/secp256k1.js";
 import fc from "fast-check";
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { digestScalar, encodeSignature, nonceCoordinate, SIGNATURE_BYTES, verifyEcdsa } from "./index.ts";
-import { assertNobleAccepts, testDigest } from "./testing/index.ts";
+import { assertNobleAccepts, testDigest, testGroup } from "./testing/index.ts";
 
-const group = secp256k1Group;
+const group = testGroup;
 const { order } = group;
 const DIGEST = testDigest("ecdsa");
 const FIELD_PRIME = 2n ** 256n - 2n ** 32n - 977n;

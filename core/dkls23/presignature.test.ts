@@ -1,6 +1,7 @@
 import { AssertionError, CodecError } from "@conclave/bytes";
-import { secp256k1Group } from "@conclave/crypto";
+
 import { mutations, parties } from "@conclave/protocol/testing";
+import { testGroup } from "./testing/index.ts";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
@@ -12,7 +13,7 @@ import {
   type Presignature,
 } from "./index.ts";
 
-const group = secp256k1Group;
+const group = testGroup;
 const codec = presignatureCodec(group);
 const [one, two, five] = parties(1, 2, 5);
 const [R, publicKey] = encodePoints(group, [group.multiplyBase(5n), group.multiplyBase(6n)]);

@@ -3,7 +3,7 @@
  * is judged there; round 3 is run whole, with dealt edges.
  */
 import { CodecError, type Codec } from "@conclave/bytes";
-import { secp256k1Group, type BaseOtChooser } from "@conclave/crypto";
+import { type BaseOtChooser } from "@conclave/crypto";
 import { seededRng } from "@conclave/crypto/testing";
 import {
   enter,
@@ -34,7 +34,7 @@ import { describe, test } from "node:test";
 import type { SetupConfig, SetupResult } from "../index.ts";
 import { Erasure } from "../erasure.ts";
 import { SUITE } from "../suite.ts";
-import { dealEdges, rememberingEngine, setupRun } from "../testing/index.ts";
+import { dealEdges, rememberingEngine, setupRun, testGroup } from "../testing/index.ts";
 import type { AnswerState } from "./2-answer.ts";
 import { confirmRound } from "./3-confirm.ts";
 import { confirmation } from "./pair.ts";
@@ -45,7 +45,7 @@ const [CHOOSE, ANSWER, CONFIRM] = ["1-choose", "2-answer", "3-confirm"].map((rou
   string,
 ];
 const [one, two] = parties(1, 2) as [PartyIndex, PartyIndex];
-const group = secp256k1Group;
+const group = testGroup;
 
 type AnyRound = Round<RoundTypes & { result: SetupResult }>;
 

@@ -1,11 +1,11 @@
 /** The table of all lies in signing: every mutation of every field of every message, with a declared verdict. */
-import { secp256k1Group } from "@conclave/crypto";
+
 import { seededRng } from "@conclave/crypto/testing";
 import { mutationTable, parties } from "@conclave/protocol/testing";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { signProtocol } from "../index.ts";
-import { dealKey, quickEngine, signConfigs, testDigest } from "../testing/index.ts";
+import { dealKey, quickEngine, signConfigs, testDigest, testGroup } from "../testing/index.ts";
 import { SIGN } from "../testing/verdicts.ts";
 
 test("every lie in signing meets the check that is there for it", () => {
@@ -18,7 +18,7 @@ test("every lie in signing meets the check that is there for it", () => {
     configs: () => signConfigs(key, committee, { digest }),
     seed: "table",
     cheater: committee[1]!,
-    group: secp256k1Group,
+    group: testGroup,
     verdicts: SIGN,
   });
   console.log(`DKLS23 signing: ${rows.length} lies`);

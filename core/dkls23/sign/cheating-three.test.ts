@@ -1,5 +1,5 @@
 /** The tables of lies that need a third party, and those of presignatures. */
-import { secp256k1Group } from "@conclave/crypto";
+
 import { seededRng } from "@conclave/crypto/testing";
 import type { PartyIndex } from "@conclave/protocol";
 import { CALM, mutationTable, parties, simulate, type MutationTableOptions } from "@conclave/protocol/testing";
@@ -13,7 +13,15 @@ import {
   type Presignature,
   type SignConfig,
 } from "../index.ts";
-import { dealKey, finishConfig, presignConfigs, quickEngine, signConfigs, testDigest } from "../testing/index.ts";
+import {
+  dealKey,
+  finishConfig,
+  presignConfigs,
+  quickEngine,
+  signConfigs,
+  testDigest,
+  testGroup,
+} from "../testing/index.ts";
 import { common, lastRound, SIGN, type Verdicts } from "../testing/verdicts.ts";
 
 const digest = testDigest("table");
@@ -28,7 +36,7 @@ const signTable = (more: Partial<MutationTableOptions<SignConfig, Uint8Array>> &
     configs: () => signConfigs(dealt, committee, { digest }),
     seed: "table",
     cheater: committee[1]!,
-    group: secp256k1Group,
+    group: testGroup,
     ...more,
   });
 };
@@ -69,7 +77,7 @@ test("every lie in presigning meets the same checks; only a wrong ψ is seen lat
     configs: () => presignConfigs(dealt, committee),
     seed: "table/presign",
     cheater: committee[1]!,
-    group: secp256k1Group,
+    group: testGroup,
     // Points and scalars decode as in signing: here each field only needs to have its check.
     only: ({ name, path }) =>
       path.includes("party") || /^(?:last bit flipped|last session's|negated|zero|empty|a byte missing)/.test(name),
@@ -88,7 +96,7 @@ test("every lie in using up a presignature spoils the signature and blames nobod
     seed: "table/finish",
     schedule: CALM,
   });
-  const codec = presignatureCodec(secp256k1Group);
+  const codec = presignatureCodec(testGroup);
   const stored = new Map(
     [...presigned.outcomes].map(([party, outcome]) => {
       assert.ok(outcome.kind === "result");
@@ -102,7 +110,7 @@ test("every lie in using up a presignature spoils the signature and blames nobod
     configs: () => new Map(committee.map((party) => [party, finishConfig(dealt, fresh(party), { digest })])),
     seed: "table/finish",
     cheater: committee[1]!,
-    group: secp256k1Group,
+    group: testGroup,
     // One presignature and one digest make one partial, in whatever session: there is no other one to repeat.
     verdicts: some(lastRound("dkls23/finish"), (name) => !name.endsWith("message")),
   });

@@ -1,5 +1,5 @@
 /** Liars by name: who is blamed, who is not, and that no signature comes of it. */
-import { mod, secp256k1Group } from "@conclave/crypto";
+import { mod } from "@conclave/crypto";
 import { seededRng } from "@conclave/crypto/testing";
 import { Fault, viewHash, type Abort, type Message, type PartyIndex, type Protocol } from "@conclave/protocol";
 import {
@@ -18,13 +18,13 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { encodePoints } from "../encoded-point.ts";
 import { signProtocol, type Edge, type SignConfig } from "../index.ts";
-import { dealEdges, dealKey, quickEngine, signConfigs, testDigest } from "../testing/index.ts";
+import { dealEdges, dealKey, quickEngine, signConfigs, testDigest, testGroup } from "../testing/index.ts";
 import type { CommitState } from "./1-commit.ts";
 import type { MultiplyState } from "./2-multiply.ts";
 import type { OpenState } from "./3-open.ts";
 import { commitmentTo, type Commitment, type Opening } from "./statement.ts";
 
-const group = secp256k1Group;
+const group = testGroup;
 const [COMMIT, MULTIPLY, OPEN, COMBINE] = ["1-commit", "2-multiply", "3-open", "4-combine"].map(
   (round) => `dkls23/sign/${round}`,
 ) as [string, string, string, string];

@@ -1,5 +1,5 @@
 import { AssertionError } from "@conclave/bytes";
-import { secp256k1Group } from "@conclave/crypto";
+
 import { seededRng } from "@conclave/crypto/testing";
 import type { KeyShare, Valid } from "@conclave/keys";
 import { dealShares } from "@conclave/keys/testing";
@@ -14,7 +14,7 @@ import {
   signProtocol,
   type SignConfig,
 } from "../index.ts";
-import { dealKey, quickEngine, signConfigs, testDigest } from "../testing/index.ts";
+import { dealKey, quickEngine, signConfigs, testDigest, testGroup } from "../testing/index.ts";
 
 const key = dealKey({ n: 3, t: 2, rng: seededRng("config") });
 const [one, two, three] = parties(1, 2, 3) as [PartyIndex, PartyIndex, PartyIndex];
@@ -60,7 +60,7 @@ describe("a config is refused before any randomness is drawn", () => {
     refuses(/an epoch is/, () => ({ epoch: -1 }));
     refuses(/an epoch is/, () => ({ epoch: 0.5 }));
     refuses(/a share is a scalar/, () => ({ share: 0n }));
-    refuses(/a share is a scalar/, () => ({ share: secp256k1Group.order }));
+    refuses(/a share is a scalar/, () => ({ share: testGroup.order }));
     refuses(/a share is a scalar/, () => ({ share: -1n }));
   });
 
@@ -128,7 +128,7 @@ describe("a config from a stored share", () => {
   });
 
   test("is refused for a share of another scheme", () => {
-    const [frost] = dealShares(secp256k1Group, { n: 2, t: 2, rng: seededRng("frost") });
+    const [frost] = dealShares(testGroup, { n: 2, t: 2, rng: seededRng("frost") });
     const other: Valid<KeyShare> = frost!;
     for (const make of [presignConfigFromShare, signConfigFromShare]) {
       assert.throws(

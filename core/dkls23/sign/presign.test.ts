@@ -1,5 +1,5 @@
 import { AssertionError, toHex } from "@conclave/bytes";
-import { NO_TWEAK, resolveTweak, secp256k1Group, type TweakContext } from "@conclave/crypto";
+import { NO_TWEAK, resolveTweak, type TweakContext } from "@conclave/crypto";
 import { seededRng } from "@conclave/crypto/testing";
 import type { PartyIndex } from "@conclave/protocol";
 import { CALM, parties, simulate, testSsid, type Simulation } from "@conclave/protocol/testing";
@@ -22,9 +22,10 @@ import {
   quickEngine,
   testDigest,
   type DealtKey,
+  testGroup,
 } from "../testing/index.ts";
 
-const group = secp256k1Group;
+const group = testGroup;
 const [presigning, finishing] = [presignProtocol(quickEngine), finishProtocol(quickEngine)];
 const codec = presignatureCodec(group);
 const DIGEST = testDigest("finish");

@@ -1,9 +1,7 @@
 import { toHex } from "@conclave/bytes";
 import {
   NO_TWEAK,
-  portableEngine,
   resolveTweak,
-  secp256k1Group,
   type CheckedExtension,
   type Engine,
   type MultiplyReceiver,
@@ -25,13 +23,21 @@ import fc from "fast-check";
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { ecdsaNonceRecordCodec, encodePoints, signProtocol, verifyEcdsa, type SignConfig } from "../index.ts";
-import { assertNobleAccepts, dealKey, quickEngine, signConfigs, testDigest, type DealtKey } from "../testing/index.ts";
+import {
+  assertNobleAccepts,
+  dealKey,
+  quickEngine,
+  signConfigs,
+  testDigest,
+  type DealtKey,
+  testGroup,
+} from "../testing/index.ts";
 import type { CommitState } from "./1-commit.ts";
 import { multiplySession, type MultiplyState } from "./2-multiply.ts";
 import type { OpenState } from "./3-open.ts";
 import { commitmentTo } from "./statement.ts";
 
-const group = secp256k1Group;
+const group = testGroup;
 const DIGEST = testDigest("message");
 const protocol = signProtocol(quickEngine);
 const isZero = (buffer: Uint8Array): boolean => buffer.every((byte) => byte === 0);
@@ -87,21 +93,6 @@ describe(protocol.id, () => {
       assertNobleAccepts(derivedKey(key, tweak), digest, signature);
     });
     fc.assert(property, { numRuns: 12 });
-  });
-
-  test("the portable engine with its fixed patterns gives the same signature", () => {
-    const [key, committee] = [keyOf(2, 2), parties(1, 2)];
-    const [a, b] = [portableEngine, quickEngine].map((engine) =>
-      signatureOf(
-        simulate({
-          protocol: signProtocol(engine),
-          configs: signConfigs(key, committee, { digest: DIGEST }),
-          committee,
-          seed: "engines",
-        }),
-      ),
-    );
-    assert.deepEqual(a, b);
   });
 
   test("digests that are zero, above the order, or all ones are signed like any other", () => {

@@ -1,10 +1,9 @@
-import { secp256k1Group } from "@conclave/crypto";
 import { seededRng } from "@conclave/crypto/testing";
 import { CALM, parties, simulate } from "@conclave/protocol/testing";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { signProtocol } from "../index.ts";
-import { assertNobleAccepts, dealKey, quickEngine, signConfigs, testDigest } from "../testing/index.ts";
+import { assertNobleAccepts, dealKey, quickEngine, signConfigs, testDigest, testGroup } from "../testing/index.ts";
 
 test("sixteen parties sign: 240 multiplications", () => {
   const committee = parties(...Array.from({ length: 16 }, (_, i) => i + 1));
@@ -19,7 +18,7 @@ test("sixteen parties sign: 240 multiplications", () => {
     schedule: CALM,
   });
   assert.equal(outcomes.size, 16);
-  const publicKey = secp256k1Group.encode(key.shares.get(committee[0]!)!.record.publicKey);
+  const publicKey = testGroup.encode(key.shares.get(committee[0]!)!.record.publicKey);
   for (const outcome of outcomes.values()) {
     assert.ok(outcome.kind === "result", outcome.kind === "abort" ? outcome.reason : outcome.kind);
     assertNobleAccepts(publicKey, digest, outcome.result);

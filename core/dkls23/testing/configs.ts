@@ -1,7 +1,8 @@
 import { transcript } from "@conclave/bytes";
-import { NO_TWEAK, secp256k1Group, type TweakContext } from "@conclave/crypto";
+import { NO_TWEAK, type TweakContext } from "@conclave/crypto";
 import { keyId } from "@conclave/keys";
 import type { PartyIndex } from "@conclave/protocol";
+import { testGroup } from "./engine.ts";
 import type { Presignature } from "../presignature.ts";
 import type { FinishConfig, PresignConfig, SignConfig } from "../sign/config.ts";
 import {
@@ -20,7 +21,7 @@ const APPROVAL = transcript("dkls23/testing/approval", {});
 const order = ({ shares, edges }: DealtKey, self: PartyIndex, tweak: TweakContext): PresignOrder => {
   const share = shares.get(self)!;
   return {
-    key: keyId(secp256k1Group, share.record),
+    key: keyId(testGroup, share.record),
     share,
     edges: edges.get(self)!,
     tweak,

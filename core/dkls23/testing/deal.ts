@@ -1,9 +1,10 @@
 /** Edges that one dealer made for both ends, so that a test of signing does not pay for base OTs. For tests and benchmarks only. */
 import { transcript, type Rng } from "@conclave/bytes";
-import { secp256k1Group, type AllLeaves, type PuncturedLeaves } from "@conclave/crypto";
+import { type AllLeaves, type PuncturedLeaves } from "@conclave/crypto";
 import type { KeyShare, Valid } from "@conclave/keys";
 import { dealShares } from "@conclave/keys/testing";
 import type { PartyIndex } from "@conclave/protocol";
+import { testGroup } from "./engine.ts";
 import type { Edge } from "../edge.ts";
 
 const [TREES, LEAVES, LEAF_BYTES] = [64, 16, 32];
@@ -54,7 +55,7 @@ function dealDirection(rng: Rng): { readonly receiving: AllLeaves; readonly send
 
 /** A t-of-n key with its edges. */
 export function dealKey({ n, t, rng }: { readonly n: number; readonly t: number; readonly rng: Rng }): DealtKey {
-  const dealt = dealShares(secp256k1Group, { n, t, rng, scheme: "dkls23-secp256k1", purpose: "wallet/regtest" });
+  const dealt = dealShares(testGroup, { n, t, rng, scheme: "dkls23-secp256k1", purpose: "wallet/regtest" });
   const { certificate } = dealt[0]!.record;
   const setup = transcript("testing/dealt-setup", { certificate, entropy: rng(32) });
   return {
