@@ -6,7 +6,7 @@
 import { codec, fixedBytes, record, toHex, transcript, uint, type Codec } from "@conclave/bytes";
 import { toleratedFaults, type NodeId } from "@conclave/consensus";
 import type { KeyShare, Valid } from "@conclave/keys";
-import { nameOf, topicOf, type KnownPayment, type KnownRevision } from "./docket.ts";
+import { nameOf, topicOf, type KnownMotion, type KnownRevision } from "./docket.ts";
 import type { Envelope, HeaderFields } from "./envelope.ts";
 import type { Emit } from "./events.ts";
 import type { Identity } from "./identity.ts";
@@ -33,9 +33,9 @@ export interface AbandonParts {
   readonly identity: Identity;
   readonly log: SafetyLog;
   readonly emit: Emit;
-  readonly payment: (id: Uint8Array) => KnownPayment | undefined;
+  readonly motion: (id: Uint8Array) => KnownMotion | undefined;
   readonly keyOf: (wallet: Uint8Array) => Valid<KeyShare> | undefined;
-  readonly peersOf: (entry: KnownPayment) => readonly NodeId[];
+  readonly peersOf: (entry: KnownMotion) => readonly NodeId[];
   readonly seal: (fields: HeaderFields, body: Uint8Array) => Envelope;
   readonly release: (evidence: ReleaseEvidence) => void;
 }
@@ -51,8 +51,8 @@ export class Abandons {
 
   /** Promise never to sign a revision, if no partial signature for it left this node. */
   promise(id: Uint8Array, number: number): void {
-    const { log, emit, peersOf, payment, identity } = this.#parts;
-    const entry = payment(id);
+    const { log, emit, peersOf, motion, identity } = this.#parts;
+    const entry = motion(id);
     const known = entry?.revisions.get(number);
     if (entry === undefined || known === undefined) return;
     const decision = decideAbandon(log.state, nameOf(entry, known));
@@ -67,7 +67,7 @@ export class Abandons {
   }
 
   /** An own promise outlives the process in the journal: after a restart, say it again to whoever asks, and count it. */
-  recall(entry: KnownPayment, known: KnownRevision): void {
+  recall(entry: KnownMotion, known: KnownRevision): void {
     const promised = intentOf(this.#parts.log.state, nameOf(entry, known))?.abandoned;
     if (promised?.has(`${known.revision.number}:${toHex(known.digest)}`)) {
       this.add(this.#parts.identity.id, this.#sealed(entry, known));
@@ -77,7 +77,7 @@ export class Abandons {
   /** A member promised. With enough promises the revision is dead for everybody. */
   add(node: NodeId, { body, wire }: Envelope): void {
     const abandon = abandonCodec.decode(body);
-    const entry = this.#parts.payment(abandon.request);
+    const entry = this.#parts.motion(abandon.request);
     const record = entry && this.#parts.keyOf(entry.request.wallet)?.record;
     if (entry === undefined || record === undefined) return;
     if (!record.parties.some((party) => toHex(party.node) === node)) return;
@@ -97,7 +97,7 @@ export class Abandons {
   }
 
   /** Tell a peer every promise about a request that this node holds. */
-  republish({ id }: KnownPayment, to: NodeId): void {
+  republish({ id }: KnownMotion, to: NodeId): void {
     for (const { promises } of this.#known.get(toHex(id))?.values() ?? []) {
       for (const [node, wire] of promises) {
         if (node !== to) this.#parts.emit({ kind: "send", to: [to], wire, topic: topicOf(id), statement: true });
@@ -105,18 +105,18 @@ export class Abandons {
     }
   }
 
-  #of({ id }: KnownPayment): Map<string, Abandoned> {
+  #of({ id }: KnownMotion): Map<string, Abandoned> {
     const known = this.#known.get(toHex(id)) ?? new Map<string, Abandoned>();
     this.#known.set(toHex(id), known);
     return known;
   }
 
-  #sealed({ id }: KnownPayment, { revision: { number }, digest }: KnownRevision): Envelope {
+  #sealed({ id }: KnownMotion, { revision: { number }, digest }: KnownRevision): Envelope {
     const body = abandonCodec.encode({ request: id, revision: number, digest });
     return this.#parts.seal({ kind: "abandon", request: id, round: String(number) }, body);
   }
 
-  #release(entry: KnownPayment, committee: { readonly n: number; readonly t: number; readonly f: number }): void {
+  #release(entry: KnownMotion, committee: { readonly n: number; readonly t: number; readonly f: number }): void {
     const enough = [...this.#of(entry).values()].filter(({ promises }) => promises.size >= abandonsNeeded(committee));
     const abandons = enough.map(({ revision, digest, promises }) => ({
       revision,

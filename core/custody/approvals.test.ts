@@ -9,7 +9,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { abandonCodec } from "./abandons.ts";
 import { Custody } from "./custody.ts";
-import { Cluster, taprootScheme } from "./testing/cluster.ts";
+import { Cluster, taproot } from "./testing/cluster.ts";
 import { memoryJournal } from "./testing/memory-journal.ts";
 import { memoryVault } from "./testing/memory-vault.ts";
 import {
@@ -429,7 +429,7 @@ describe("a wallet with a member that is not in the roster any more", () => {
       vault: memoryVault(vaultDisk),
       journal: memoryJournal(journalDisk),
       rng: seededRng("smaller roster"),
-      schemes: [taprootScheme],
+      schemes: [taproot],
       settings: { ...cluster.settings, roster },
     });
     custody.start(1, []);

@@ -2,16 +2,18 @@
  * Requests, votes and abandons of this node. A vote is cast only after custody has read the whole payment itself, compared
  * it with the request and its own policy, and made the promise durable; other nodes' votes are verified before they count.
  */
-import { concatBytes, equalBytes, toHex, transcript } from "@conclave/bytes";
+import { assert, concatBytes, equalBytes, toHex, transcript } from "@conclave/bytes";
 import {
   checkPayment,
   networks,
   outpointKey,
+  refuseTransactionPreimage,
   spends,
   verifyInclusion,
   type InclusionClaim,
   type KnownCoin,
   type PaymentPolicy,
+  type ScriptType,
   type Wallet,
 } from "@conclave/bitcoin";
 import {
@@ -26,15 +28,18 @@ import {
   type Tally,
 } from "@conclave/consensus";
 import type { Engine } from "@conclave/crypto";
-import type { KeyShare, Valid } from "@conclave/keys";
+import type { KeyShare, Scheme, Valid } from "@conclave/keys";
 import { Abandons } from "./abandons.ts";
 import {
   ballotOf,
   Docket,
   DocketRefused,
+  isMotion,
   nameOf,
+  outpointsOf,
+  signedName,
   topicOf,
-  type KnownPayment,
+  type KnownMotion,
   type KnownRequest,
   type KnownRevision,
 } from "./docket.ts";
@@ -42,7 +47,7 @@ import type { Envelope, HeaderFields } from "./envelope.ts";
 import type { Emit } from "./events.ts";
 import type { Identity } from "./identity.ts";
 import { decideRelease, decideVote, intentOf, isHeld, type ReleaseEvidence, type VoteAsk } from "./locks/index.ts";
-import { proposalCodec } from "./request.ts";
+import { proposalCodec, type MessageRequestBody } from "./request.ts";
 import type { SafetyLog } from "./safety-log.ts";
 import { policyHash, type CustodySettings } from "./settings.ts";
 
@@ -73,6 +78,7 @@ export interface ApprovalParts {
 
 /** Proposal envelopes kept to be passed on; peers that lack older ones ask their origin. */
 const MAX_PROPOSALS = 2_048;
+const MAX_PROPOSAL_BYTES = 64 << 20;
 
 export class Approvals {
   readonly docket: Docket;
@@ -87,12 +93,13 @@ export class Approvals {
   readonly #tainted = new WeakSet<KnownRevision>();
   /** By hash of the proposal: the origin's envelope, to be passed on as it is. Lost with the process; the origin has more. */
   readonly #proposals = new Map<string, Uint8Array>();
+  #proposalBytes = 0;
 
   constructor(parts: ApprovalParts) {
     this.#parts = parts;
     this.abandons = new Abandons({
       ...parts,
-      payment: (id) => this.payment(id),
+      motion: (id) => this.motion(id),
       peersOf: (entry) => this.#peers(entry),
       release: (evidence) => this.#release(evidence),
     });
@@ -120,7 +127,7 @@ export class Approvals {
     this.#parts.emit({ kind: "proposed", from, request: entry.id, proposal, revision: revision?.number ?? null });
     for (const vote of this.#earlyVotes.splice(0)) this.addVote(vote);
     // Votes may overtake the revision that they are about.
-    const paid = this.payment(entry.id);
+    const paid = this.motion(entry.id);
     if (revision === null || paid === undefined) return;
     const known = paid.revisions.get(revision.number)!;
     if (this.#parts.banned().has(request.origin)) this.#tainted.add(known);
@@ -129,13 +136,21 @@ export class Approvals {
   }
 
   #keepProposal(proposal: Uint8Array, wire: Uint8Array): void {
-    this.#proposals.set(toHex(proposalDigest(proposal)), wire);
-    if (this.#proposals.size > MAX_PROPOSALS) this.#proposals.delete(this.#proposals.keys().next().value!);
+    const digest = toHex(proposalDigest(proposal));
+    this.#proposalBytes -= this.#proposals.get(digest)?.length ?? 0;
+    this.#proposals.set(digest, wire);
+    this.#proposalBytes += wire.length;
+    while (this.#proposals.size > MAX_PROPOSALS || this.#proposalBytes > MAX_PROPOSAL_BYTES) {
+      const [oldest, { length }] = this.#proposals.entries().next().value!;
+      this.#proposals.delete(oldest);
+      this.#proposalBytes -= length;
+    }
   }
 
-  #isBinding({ id, request }: KnownRequest): boolean {
-    if (request.kind !== "payment") return true;
-    const intent = intentOf(this.#parts.log.state, { wallet: request.wallet, intent: id });
+  #isBinding(entry: KnownRequest): boolean {
+    // What a key generation, a rekey or a presignature promised is in the journal and in the vault, not in its request.
+    if (!isMotion(entry)) return false;
+    const intent = intentOf(this.#parts.log.state, { wallet: entry.request.wallet, intent: entry.id });
     return (
       intent !== undefined &&
       !intent.ended &&
@@ -151,17 +166,19 @@ export class Approvals {
     const { publicKey, chainCode } = share.record;
     const wallet: Wallet = {
       network: networks[this.#parts.settings.network],
-      scriptType: "p2tr",
+      scriptType: scriptTypeOf(share.record.scheme),
       publicKey: this.#parts.engine.secp256k1.encode(publicKey),
       chainCode,
+      group: this.#parts.engine.secp256k1,
     };
     this.#wallets.set(share, wallet);
     return wallet;
   }
 
-  payment(id: Uint8Array): KnownPayment | undefined {
+  /** A request that is voted on; undefined if this node does not know it, or nobody votes on its kind. */
+  motion(id: Uint8Array): KnownMotion | undefined {
     const entry = this.docket.get(id);
-    return entry?.request.kind === "payment" ? (entry as KnownPayment) : undefined;
+    return entry !== undefined && isMotion(entry) ? entry : undefined;
   }
 
   /**
@@ -170,7 +187,7 @@ export class Approvals {
    * asked again, after a crash that may have lost it, this node says the same again, whatever it is asked to say.
    */
   vote(id: Uint8Array, number: number, value: boolean, circumstances: VoteCircumstances): void {
-    const entry = this.payment(id);
+    const entry = this.motion(id);
     const known = entry?.revisions.get(number);
     const key = entry && this.#parts.keyOf(entry.request.wallet);
     if (entry === undefined || known === undefined || key === undefined) return;
@@ -184,16 +201,18 @@ export class Approvals {
   }
 
   #objections(
-    entry: KnownPayment,
+    entry: KnownMotion,
     known: KnownRevision,
     circumstances: VoteCircumstances,
   ): readonly { readonly code: string; readonly message: string }[] {
     if (this.#tainted.has(known))
       return [{ code: "origin-banned", message: "the node that proposes this was banned before it was known here" }];
-    const { view } = known;
     const { coins, tipHeight, changeIndex, replaces } = circumstances;
-    return checkPayment(view, {
-      request: entry.request.payment,
+    const { request } = entry;
+    if (request.kind !== "payment") return this.#messageObjections(request);
+    assert(known.content.kind === "payment", "a payment's revision pays");
+    return checkPayment(known.content.view, {
+      request: request.payment,
       policy: { ...this.#parts.settings.policy, changeIndex },
       findCoin: (outpoint) => coins.find((coin) => outpointKey(coin.outpoint) === outpointKey(outpoint)),
       tipHeight,
@@ -201,8 +220,21 @@ export class Approvals {
     });
   }
 
+  /** A message key signs no transaction, whatever it is offered as; and only what its operators can read, unless they say so. */
+  #messageObjections(request: MessageRequestBody): readonly { readonly code: string; readonly message: string }[] {
+    const purpose = this.#parts.keyOf(request.wallet)?.record.purpose;
+    if (purpose !== "messages") return [{ code: "not-a-message-key", message: `the key is for ${purpose}` }];
+    if (request.kind === "digest") {
+      if (this.#parts.settings.rawDigests) return [];
+      const message = "this node signs messages that it can read; its operator may allow bare hashes";
+      return [{ code: "raw-digest", message }];
+    }
+    const refusal = refuseTransactionPreimage(request.message, request.hash);
+    return refusal === null ? [] : [{ code: refusal.code, message: refusal.message }];
+  }
+
   #cast(
-    entry: KnownPayment,
+    entry: KnownMotion,
     known: KnownRevision,
     { round, value, epoch }: { round: number; value: boolean; epoch: number },
   ): void {
@@ -213,7 +245,7 @@ export class Approvals {
       round,
       value,
       context: transcript("custody/vote-context", { epoch, policy: this.#policy, network: settings.network }),
-      outpoints: known.view.inputs.map(({ outpoint }) => outpoint),
+      outpoints: outpointsOf(known),
       anchor: null,
     };
     const decision = decideVote(log.state, ask);
@@ -237,7 +269,7 @@ export class Approvals {
     this.addVote(signed);
   }
 
-  #subject(entry: KnownPayment, { digest, revision }: KnownRevision, round: number, epoch: number) {
+  #subject(entry: KnownMotion, { digest, revision }: KnownRevision, round: number, epoch: number) {
     const { roster, network } = this.#parts.settings;
     return { cluster: roster.cluster, network, request: entry.id, number: revision.number, digest, round, epoch };
   }
@@ -245,7 +277,7 @@ export class Approvals {
   /** Verify a vote, keep it, and count. Votes that contradict each other are evidence. */
   addVote(signed: SignedVote): void {
     const { vote } = signed;
-    const entry = this.payment(vote.request);
+    const entry = this.motion(vote.request);
     if (!verifyVote(this.#parts.engine, this.#parts.settings.roster, signed)) {
       return this.#parts.emit({
         kind: "dropped",
@@ -269,13 +301,13 @@ export class Approvals {
   /** A node was banned: its votes count no more, which may decide what they had left open. */
   recount(): void {
     for (const { id } of this.docket.all()) {
-      const entry = this.payment(id);
+      const entry = this.motion(id);
       for (const number of entry?.revisions.keys() ?? [])
         for (const round of roundsOf(entry!, number)) this.#count(entry!, number, round);
     }
   }
 
-  #count(entry: KnownPayment, number: number, round: number): void {
+  #count(entry: KnownMotion, number: number, round: number): void {
     const known = entry.revisions.get(number);
     const tally = known && this.tally(entry, known, round);
     if (tally === undefined) return;
@@ -288,7 +320,7 @@ export class Approvals {
   }
 
   /** The votes on a revision, counted now. */
-  tally(entry: KnownPayment, known: KnownRevision, round: number): Tally | undefined {
+  tally(entry: KnownMotion, known: KnownRevision, round: number): Tally | undefined {
     const key = this.#parts.keyOf(entry.request.wallet);
     if (key === undefined) return undefined;
     const { parties, quorum, epoch } = key.record;
@@ -300,7 +332,7 @@ export class Approvals {
   }
 
   /** Votes on a revision in one round, encoded: what a coordinator shows to members that lack some. */
-  votes(entry: KnownPayment, number: number, round: number): readonly Uint8Array[] {
+  votes(entry: KnownMotion, number: number, round: number): readonly Uint8Array[] {
     const yes = entry.votes.filter(({ vote }) => vote.revision === number && vote.round === round && vote.value);
     // One of each voter: a liar that says yes in many ways must not make the setup too long.
     const perVoter = new Map(yes.map((signed) => [signed.vote.voter, signed]));
@@ -333,7 +365,7 @@ export class Approvals {
       if (voter !== this.#parts.identity.id) continue;
       send({ kind: "vote", request: id, round: `${revision}.${round}` }, signedVoteCodec.encode(signed));
     }
-    const payment = this.payment(id);
+    const payment = this.motion(id);
     if (payment !== undefined) this.abandons.republish(payment, to);
   }
 
@@ -342,8 +374,8 @@ export class Approvals {
    * the anchor makes every revision that needs it impossible. Throws `InclusionRefused` on a proof that does not hold.
    */
   releaseBySpend(id: Uint8Array, claim: Omit<InclusionClaim, "depth" | "network">): void {
-    const entry = this.payment(id);
-    if (entry === undefined) return;
+    const entry = this.motion(id);
+    if (entry?.request.kind !== "payment") return;
     const { burialDepth, network } = this.#parts.settings;
     const { txid } = verifyInclusion({ ...claim, depth: burialDepth, network: networks[network] });
     const common = {
@@ -351,7 +383,7 @@ export class Approvals {
       intent: entry.id,
       proof: transcript("custody/burial", { rawTx: claim.rawTx, headers: concatBytes(...claim.headers) }),
     };
-    const paid = [...entry.revisions.values()].find(({ view }) => view.txid === txid);
+    const paid = [...entry.revisions.values()].find((known) => signedName(known) === txid);
     if (paid !== undefined && this.#wasApproved(entry, paid)) {
       return this.#release({ ...common, reason: "buried-payment" });
     }
@@ -361,7 +393,7 @@ export class Approvals {
   }
 
   /** Anybody can propose the PSBT of another, finished payment as a revision: only what was voted for pays a request. */
-  #wasApproved(entry: KnownPayment, known: KnownRevision): boolean {
+  #wasApproved(entry: KnownMotion, known: KnownRevision): boolean {
     const own = intentOf(this.#parts.log.state, nameOf(entry, known))?.contents.get(known.revision.number);
     if (own?.digest === toHex(known.digest)) return true;
     const rounds = roundsOf(entry, known.revision.number);
@@ -376,11 +408,14 @@ export class Approvals {
     emit({ kind: "released", request: evidence.intent, reason: evidence.reason });
   }
 
-  #peers(entry: KnownPayment): readonly NodeId[] {
+  #peers(entry: KnownMotion): readonly NodeId[] {
     const members = this.#parts.keyOf(entry.request.wallet)?.record.parties ?? [];
     return members.map(({ node }) => toHex(node) as NodeId).filter((node) => node !== this.#parts.identity.id);
   }
 }
+
+/** House rule: Taproot by FROST, P2WPKH by threshold ECDSA. */
+const scriptTypeOf = (scheme: Scheme): ScriptType => (scheme === "frost-secp256k1-taproot" ? "p2tr" : "p2wpkh");
 
 const roundsOf = ({ votes }: KnownRequest, number: number): readonly number[] => [
   ...new Set(votes.filter(({ vote }) => vote.revision === number).map(({ vote }) => vote.round)),

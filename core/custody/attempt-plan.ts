@@ -3,7 +3,7 @@ import type { Rng } from "@conclave/bytes";
 import type { NodeId } from "@conclave/consensus";
 import type { Engine } from "@conclave/crypto";
 import type { Abort, PartyIndex, Protocol, Ssid } from "@conclave/protocol";
-import { coordinatorIndex, type AttemptSubject, type Setup } from "./attempts.ts";
+import { coordinatorIndex, type AttemptSubject, type EdgeEnd, type Offer, type Setup } from "./attempts.ts";
 import type { CeremonyParts } from "./ceremony-parts.ts";
 import type { EnvelopeReader } from "./envelope.ts";
 import type { Emit } from "./events.ts";
@@ -38,13 +38,32 @@ export interface AttemptPlan {
   readonly purpose: string | null;
   /** What the own ack says it holds. */
   readonly holds: readonly Uint8Array[];
+  /** Own live edges, as the ack names them; null where signers need none. */
+  readonly edges: readonly EdgeEnd[] | null;
+  /** Own presignatures that may complete it, as the ack names them; null where none is used. */
+  readonly offers: readonly Offer[] | null;
   /** What everybody holds according to all acks, if anything: the attempt must not begin. Sees to it that it ends well. */
   finishHeld(held: readonly Uint8Array[]): void;
-  sessions(signers: readonly PartyIndex[], acks: readonly Uint8Array[]): readonly SessionPlan[];
+  /**
+   * `offer`: the presignature that all signers have offered and that this attempt uses up, or null. The reason if what the ack
+   * named is gone by now.
+   */
+  sessions(
+    signers: readonly PartyIndex[],
+    acks: readonly Uint8Array[],
+    offer: Uint8Array | null,
+  ): readonly SessionPlan[] | string;
   /** Make a session's records durable, with whatever locks its first partial needs. The reason if the rules forbid it. */
   commit(session: SessionPlan, records: readonly Uint8Array[]): { readonly refused: string | null };
   /** Every session is done; `results` in order of inputs. */
   done(results: readonly unknown[], signers: readonly Member[]): void;
+  /**
+   * A sealed part of this member's failed a check that only this node could make. Whatever it shares with the member and must
+   * not use again is gone when this returns; called before anybody hears of the failure.
+   */
+  distrust(culprit: Member, reason: string, wires: readonly Uint8Array[]): void;
+  /** Overwrite the result of a session whose attempt did not come to its end. */
+  discard?(result: unknown): void;
   /** A session's fault is proven by signed envelopes. */
   convict(culprit: NodeId, abort: Abort, plan: SessionPlan, wires: readonly Uint8Array[]): void;
 }

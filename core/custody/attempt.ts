@@ -14,15 +14,20 @@ import {
   type Part,
   type PartyIndex,
 } from "@conclave/protocol";
+import { isUsable, readAcks, type OwnAck } from "./ack-list.ts";
 import {
   ackCodec,
+  alongEdges,
   attemptId,
   beginCodec,
   heldByAll,
+  selectOffer,
   selectSigners,
   setupHash,
   subjectRound,
+  MAX_ACK_BYTES,
   type Ack,
+  type EdgeEnd,
 } from "./attempts.ts";
 import type { AttemptEnvironment, AttemptPlan, Member, SessionPlan } from "./attempt-plan.ts";
 import { headerCodec, sealCiphertext, sealEnvelope, type Envelope, type Header, type Kind } from "./envelope.ts";
@@ -56,6 +61,8 @@ export class Attempt {
   #signers: readonly Member[] = [];
   #sessions: Running[] = [];
   #begin: Envelope | null = null;
+  /** What each ack said of its sender's edges. */
+  #edges: ReadonlyMap<PartyIndex, readonly EdgeEnd[]> = new Map();
   #ended = false;
 
   constructor(env: AttemptEnvironment, plan: AttemptPlan, setup: Envelope) {
@@ -95,6 +102,8 @@ export class Attempt {
       ephemeral: engine.x25519Public(this.#ephemeral),
       generation,
       holds: this.plan.holds,
+      edges: this.plan.edges ?? [],
+      offers: this.plan.offers ?? [],
     });
     const envelope = this.#seal("ack", { receiver: this.plan.coordinator }, body);
     if (this.coordinates) this.addAck(envelope);
@@ -105,8 +114,9 @@ export class Attempt {
   addAck(envelope: Envelope): void {
     const member = this.#memberOf(envelope.header.sender);
     if (this.#ended || this.begun || member === undefined || this.#acks.has(member.index)) return;
+    if (envelope.wire.length > MAX_ACK_BYTES) return this.#drop(member.node, "an ack too long to be passed on");
     const ack = ackCodec.decode(envelope.body);
-    if (!equalBytes(ack.setup, this.setup) || !this.#isUsable(ack.ephemeral)) return;
+    if (!equalBytes(ack.setup, this.setup) || !isUsable(this.#env.engine, this.#ephemeral, ack.ephemeral)) return;
     this.#acks.set(member.index, envelope);
     const waitingFor = this.plan.members.filter(({ index }) => !this.#acks.has(index)).map(({ node }) => node);
     this.#env.emit({ kind: "acked", attemptId: this.id, node: member.node, waitingFor });
@@ -125,11 +135,27 @@ export class Attempt {
     if (this.#ended || this.begun || !this.coordinates || !this.ready) return;
     const all = [...this.#acks.values()].toSorted((a, b) => this.#indexOf(a) - this.#indexOf(b));
     const preferred = all.filter(({ header }) => !avoid.has(header.sender));
-    const acks = (preferred.length >= this.plan.needed ? preferred : all).map(({ wire }) => wire);
+    const acks = (this.#suffice(preferred) ? preferred : all).map(({ wire }) => wire);
     const envelope = this.#seal("begin", {}, beginCodec.encode({ setup: this.setup, acks }));
     const others = this.plan.members.filter(({ index }) => index !== this.#self.index).map(({ node }) => node);
     this.#send(others, envelope.wire);
     this.receiveBegin(envelope);
+  }
+
+  get #own(): OwnAck {
+    return { index: this.#self.index, secret: this.#ephemeral };
+  }
+
+  #suffice(envelopes: readonly Envelope[]): boolean {
+    if (envelopes.length < this.plan.needed) return false;
+    return this.#select(new Map(envelopes.map((ack) => [this.#indexOf(ack), ackCodec.decode(ack.body)]))) !== null;
+  }
+
+  /** Who signs, as everybody computes it from the acks; null if their live edges connect too few of them. */
+  #select(acks: ReadonlyMap<PartyIndex, Ack>): readonly PartyIndex[] | null {
+    const { subject, height, key, needed, edges } = this.plan;
+    const compatible = edges === null ? undefined : alongEdges(acks);
+    return selectSigners({ key, height, subject }, [...acks.keys()], needed, compatible);
   }
 
   /**
@@ -140,18 +166,23 @@ export class Attempt {
     if (this.#ended || this.begun || envelope.header.sender !== this.plan.coordinator) return;
     const begin = beginCodec.decode(envelope.body);
     if (!equalBytes(begin.setup, this.setup)) return;
-    const acks = this.#readAcks(begin.acks);
+    const acks = readAcks({ ...this.#env, ...this.plan, setup: this.setup, own: this.#own }, begin.acks);
     if (acks === null) return this.#drop(envelope.header.sender, "begin with acks that do not belong to its setup");
     if (acks.size < this.plan.needed) return this.#drop(envelope.header.sender, "begin with fewer acks than signers");
     this.#begin = envelope;
+    this.#edges = new Map([...acks].map(([index, { edges }]) => [index, edges]));
     const held = heldByAll([...acks.values()].map(({ holds }) => holds));
     if (held.length > 0) return this.#refuseHeld(held);
-    const { subject, height, key, needed } = this.plan;
-    const signers = selectSigners({ key, height, subject }, [...acks.keys()], needed);
+    const offer = this.plan.offers === null ? null : selectOffer(this.plan.subject.request, acks, this.plan.needed);
+    const signers = offer?.signers ?? this.#select(acks);
+    if (signers === null) {
+      const reason = `the live edges among those who acknowledged connect fewer than ${this.plan.needed}: re-key dead ones`;
+      return this.#abort({ fault: "refused", reason, culprits: [], suspects: [] });
+    }
     this.#signers = this.plan.members.filter(({ index }) => signers.includes(index));
     const signing = signers.includes(this.#self.index) && this.#ephemeral !== null;
     this.#env.emit({ kind: "begun", attemptId: this.id, signers: this.#signers.map(({ node }) => node), signing });
-    if (signing) this.#start(signers, acks, begin.acks);
+    if (signing) this.#start(signers, acks, begin.acks, offer?.id ?? null);
     else this.#wipe();
   }
 
@@ -161,48 +192,16 @@ export class Attempt {
     this.plan.finishHeld(held);
   }
 
-  /** Null unless every ack is a different member's, signed for this setup, in order, and the own one is as it was sent. */
-  #readAcks(wires: readonly Uint8Array[]): ReadonlyMap<PartyIndex, Ack & { readonly node: NodeId }> | null {
-    const acks = new Map<PartyIndex, Ack & { readonly node: NodeId }>();
-    let last = 0;
-    for (const wire of wires) {
-      const { header, body } = this.#env.reader.open(wire);
-      const member = this.#memberOf(header.sender);
-      const ack = ackCodec.decode(body);
-      if (header.kind !== "ack" || member === undefined || member.index <= last) return null;
-      if (header.receiver !== this.plan.coordinator || !equalBytes(ack.setup, this.setup)) return null;
-      if (!this.#isUsable(ack.ephemeral)) return null;
-      if (member.index === this.#self.index && !this.#isOwn(ack.ephemeral)) return null;
-      acks.set(member.index, { ...ack, node: member.node });
-      last = member.index;
-    }
-    return acks;
-  }
-
-  #isOwn(ephemeral: Uint8Array): boolean {
-    return this.#ephemeral !== null && equalBytes(this.#env.engine.x25519Public(this.#ephemeral), ephemeral);
-  }
-
-  /** False for a public key of small order: nothing may be sealed to one, and an ack that holds one is none. */
-  #isUsable(ephemeral: Uint8Array): boolean {
-    if (this.#ephemeral === null) return true;
-    try {
-      this.#env.engine.x25519Shared(this.#ephemeral, ephemeral).fill(0);
-      return true;
-    } catch (error) {
-      if (!(error instanceof RangeError)) throw error;
-      return false;
-    }
-  }
-
   #start(
     signers: readonly PartyIndex[],
     acks: ReadonlyMap<PartyIndex, { node: NodeId; ephemeral: Uint8Array }>,
     ackWires: readonly Uint8Array[],
+    offer: Uint8Array | null,
   ): void {
     const { engine, rng, identity } = this.#env;
     const own = { id: identity.id, ephemeral: acks.get(this.#self.index)!.ephemeral, secret: this.#ephemeral! };
-    const plans = this.plan.sessions(signers, ackWires);
+    const plans = this.plan.sessions(signers, ackWires, offer);
+    if (typeof plans === "string") return this.giveUp(plans);
     this.#sessions = plans.map((plan) => {
       const context: Context = { ssid: plan.ssid, self: this.#self.index, committee: signers };
       const directed = plan.protocol.rounds.some(({ direct }) => direct !== null);
@@ -268,6 +267,24 @@ export class Attempt {
       ? this.plan.members.filter(({ index }) => !this.#acks.has(index)).map(({ node }) => node)
       : [this.plan.coordinator];
     this.#abort({ fault: "silence", reason: "not enough acknowledgements in time", culprits: [], suspects });
+  }
+
+  /** Whether a member is among the signers of this attempt while it runs. */
+  signsWith(node: NodeId): boolean {
+    return !this.#ended && this.#signers.some((signer) => signer.node === node);
+  }
+
+  /** Whether two of its signers work along the edge that this setup made: their acks said so. */
+  relies(a: NodeId, b: NodeId, setup: Uint8Array): boolean {
+    if (!this.signsWith(a) || !this.signsWith(b)) return false;
+    const [from, to] = [this.#memberOf(a)!.index, this.#memberOf(b)!.index];
+    const end = this.#edges.get(from)?.find(({ peer }) => peer === to);
+    return end !== undefined && equalBytes(end.setup, setup);
+  }
+
+  /** What its sessions rely on is gone. */
+  giveUp(reason: string): void {
+    if (!this.#ended) this.#abort({ fault: "refused", reason, culprits: [], suspects: [] });
   }
 
   /** Overtaken or stopping: end without a word. */
@@ -342,6 +359,13 @@ export class Attempt {
       }
     }
     if (abort.fault === "mismatch") this.#showWhatCame(running, wires);
+    if (abort.fault === "private" || abort.fault === "cheat") {
+      this.#wipe();
+      for (const culprit of abort.culprits) {
+        const member = this.plan.members.find(({ index }) => index === culprit)!;
+        this.plan.distrust(member, `${abort.round}: ${abort.reason}`, wires);
+      }
+    }
     const { fault, reason, culprits, suspects } = abort;
     this.#abort({
       fault,
@@ -380,8 +404,10 @@ export class Attempt {
     return this.plan.members.filter(({ index }) => index !== this.#self.index).map(({ node }) => node);
   }
 
-  #indexOf({ header }: Envelope): number {
-    return this.#memberOf(header.sender)?.index ?? 0;
+  #indexOf({ header }: Envelope): PartyIndex {
+    const member = this.#memberOf(header.sender);
+    assert(member !== undefined, "acks are taken from members only");
+    return member.index;
   }
 
   #memberOf(node: NodeId): Member | undefined {
@@ -396,7 +422,9 @@ export class Attempt {
     this.#ended = true;
     this.#ephemeral?.fill(0);
     this.#ephemeral = null;
-    for (const { session, channels } of this.#sessions) {
+    const unfinished = this.#sessions.some(({ result }) => result === null);
+    for (const { session, channels, result } of this.#sessions) {
+      if (unfinished && result !== null) this.plan.discard?.(result.value);
       session.close();
       for (const channel of channels.values()) channel.wipe();
     }

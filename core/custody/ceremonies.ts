@@ -4,24 +4,26 @@
  */
 import { CodecError, equalBytes } from "@conclave/bytes";
 import { signedVoteCodec, type NodeId } from "@conclave/consensus";
-import type { Engine } from "@conclave/crypto";
-import { keygenProtocol } from "@conclave/keys";
 import type { Part, Protocol } from "@conclave/protocol";
 import { Attempt } from "./attempt.ts";
 import { subjectOf, type AttemptPlan } from "./attempt-plan.ts";
 import { attemptId, setupCodec, subjectRound, type AttemptSubject } from "./attempts.ts";
 import type { CeremonyParts } from "./ceremony-parts.ts";
-import type { KnownPayment, KnownRequest, KnownRevision } from "./docket.ts";
+import { isMotion, type KnownMotion, type KnownRequest, type KnownRevision } from "./docket.ts";
 import { EarlyEnvelopes } from "./early.ts";
 import { sealEnvelope, type Envelope } from "./envelope.ts";
 import { planKeygen } from "./keygen-plan.ts";
 import { decideAttempt } from "./locks/index.ts";
+import { planPresign } from "./presign-plan.ts";
+import { planRekey } from "./rekey-plan.ts";
 import type { SignedResult } from "./results.ts";
 import type { SigningScheme } from "./scheme.ts";
 import { planSigning, publish } from "./signing-plan.ts";
 
 /** Attempts kept in memory after their end, so that late messages find out. */
 const MAX_ENDED = 64;
+/** Attempts of one coordinator that run at once: more payments than a node signs in the time that one takes. */
+const MAX_LIVE_PER_COORDINATOR = 64;
 
 const ZEROS = new Uint8Array(32);
 
@@ -35,8 +37,26 @@ export class Ceremonies {
   }
 
   /** Every protocol that this node runs: what a judge of evidence has to know. */
-  static protocols(engine: Engine, schemes: readonly SigningScheme[]): readonly Protocol<unknown, unknown>[] {
-    return [keygenProtocol(engine.secp256k1), ...schemes.map(({ protocol }) => protocol)];
+  static protocols(schemes: readonly SigningScheme[]): readonly Protocol<unknown, unknown>[] {
+    return schemes.flatMap(({ keygen, edges, presigning, protocol }) => [
+      keygen as Protocol<unknown, unknown>,
+      ...(edges === null ? [] : [edges.protocol]),
+      ...(presigning === null ? [] : [presigning.protocol, presigning.finish]),
+      protocol,
+    ]);
+  }
+
+  /** The edge to a member is no more: what both sign at this moment is not to be continued. */
+  abandonWith(key: Uint8Array, member: NodeId, reason: string): void {
+    for (const attempt of this.#attempts.values())
+      if (equalBytes(attempt.plan.key, key) && attempt.signsWith(member)) attempt.giveUp(reason);
+  }
+
+  /** Two members lost the edge that a setup made: an attempt in which both sign along it will not come to its end. */
+  abandonBetween(key: Uint8Array, ends: readonly [NodeId, NodeId], setup: Uint8Array): void {
+    for (const attempt of this.#attempts.values())
+      if (equalBytes(attempt.plan.key, key) && attempt.relies(...ends, setup))
+        attempt.giveUp("two of its signers lost their edge");
   }
 
   /** As coordinator: ask everyone eligible. Says why not if the rules forbid it. */
@@ -49,8 +69,8 @@ export class Ceremonies {
     const plan = this.#plan(entry, subject);
     if (typeof plan === "string") return emit({ kind: "dropped", from: null, reason: `attempt not opened: ${plan}` });
     if (plan.coordinator !== identity.id || this.#attempts.has(attemptId(subject))) return;
-    const votes = known === undefined ? [] : approvals.votes(entry as KnownPayment, revision, round);
-    const refused = this.#takeSlot(subject);
+    const votes = known === undefined ? [] : approvals.votes(entry as KnownMotion, revision, round);
+    const refused = this.#takeSlot(subject, plan.members.length);
     if (refused !== null) return emit({ kind: "dropped", from: null, reason: `attempt not opened: ${refused}` });
 
     const fields = { kind: "setup" as const, request, attempt, round: subjectRound(subject) };
@@ -79,7 +99,7 @@ export class Ceremonies {
     };
     if (typeof plan === "string") return drop(plan);
     if (plan.coordinator !== header.sender) return drop("its sender does not coordinate this attempt");
-    const refused = this.#takeSlot(subjectOf(setup));
+    const refused = this.#takeSlot(subjectOf(setup), plan.members.length);
     if (refused !== null) return drop(refused);
     this.#join(plan, envelope);
   }
@@ -117,8 +137,9 @@ export class Ceremonies {
   }
 
   /** L3: one slot, once, durable before anything of the attempt leaves. One slot covers all inputs: they share one ack. */
-  #takeSlot({ request, revision, round, attempt }: AttemptSubject): string | null {
-    const decision = decideAttempt(this.#parts.log.state, { request, revision, round, input: 0, attempt });
+  #takeSlot({ request, revision, round, attempt }: AttemptSubject, coordinators: number): string | null {
+    const slot = { request, revision, round, input: 0, attempt };
+    const decision = decideAttempt(this.#parts.log.state, slot, coordinators);
     if (!decision.ok) return decision.reason;
     this.#parts.log.commit(decision.records);
     return null;
@@ -132,7 +153,7 @@ export class Ceremonies {
       if (!older.ended) older.close();
       this.#parts.emit({ kind: "close", topic: id });
     }
-    while (this.#attempts.size >= MAX_ENDED) this.#attempts.delete(this.#attempts.keys().next().value!);
+    this.#makeRoom(coordinator);
     const { engine, identity, rosterHash: roster, reader, rng, emit, log } = this.#parts;
     const attempt = new Attempt({ engine, identity, roster, reader, rng, emit }, plan, setup);
     this.#attempts.set(attempt.id, attempt);
@@ -142,18 +163,28 @@ export class Ceremonies {
     this.#replayEarly();
   }
 
+  /** What has ended goes first; a coordinator that opens too much ends what it opened before, and nobody else's. */
+  #makeRoom(coordinator: NodeId): void {
+    const own = [...this.#attempts.values()].filter(({ ended, plan }) => !ended && plan.coordinator === coordinator);
+    if (own.length >= MAX_LIVE_PER_COORDINATOR) own[0]!.giveUp("its coordinator opened too many others");
+    const over = [...this.#attempts].filter(([, { ended }]) => ended);
+    for (const [id] of over.slice(0, Math.max(0, over.length - MAX_ENDED + 1))) this.#attempts.delete(id);
+  }
+
   /** What an attempt would do, or why there can be none. */
   #plan(entry: KnownRequest, subject: AttemptSubject): AttemptPlan | string {
     if (entry.request.kind === "keygen") return planKeygen(this.#parts, entry, entry.request, subject);
-    const payment = entry as KnownPayment;
-    const known = payment.revisions.get(subject.revision);
+    if (entry.request.kind === "presign") return planPresign(this.#parts, entry, entry.request, subject);
+    if (entry.request.kind === "rekey") return planRekey(this.#parts, entry, entry.request, subject);
+    if (!isMotion(entry)) return "nobody signs for it";
+    const known = entry.revisions.get(subject.revision);
     if (known === undefined || !equalBytes(known.digest, subject.digest))
       return "it names a revision that is not known here";
-    return planSigning(this.#parts, { entry: payment, known, subject });
+    return planSigning(this.#parts, { entry, known, subject });
   }
 
-  /** Verify a complete set of signatures and hand the transaction to the host. Throws `SignatureRefused`. */
-  publish(entry: KnownPayment, known: KnownRevision, result: SignedResult): void {
+  /** Verify a complete set of signatures and hand what they complete to the host. Throws `SignatureRefused`. */
+  publish(entry: KnownMotion, known: KnownRevision, result: SignedResult): void {
     publish(this.#parts, entry, known, result);
   }
 

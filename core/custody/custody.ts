@@ -6,17 +6,21 @@ import { CodecError, equalBytes, toHex, type Rng } from "@conclave/bytes";
 import { InclusionRefused, PaymentRefused, SignatureRefused, type InclusionClaim } from "@conclave/bitcoin";
 import { evidenceCodec, rosterHash, signedVoteCodec, type Ban, type Evidence, type NodeId } from "@conclave/consensus";
 import type { Engine } from "@conclave/crypto";
-import type { KeyRecord, KeyShare } from "@conclave/keys";
+import type { Scheme } from "@conclave/keys";
 import { Approvals, type VoteCircumstances } from "./approvals.ts";
 import { beginCodec } from "./attempts.ts";
+import { Certification } from "./certification.ts";
 import { Ceremonies } from "./ceremonies.ts";
 import { DocketRefused, topicOf } from "./docket.ts";
+import { EdgeDeaths } from "./edge-deaths.ts";
+import { EdgeRing } from "./edges.ts";
 import { EnvelopeReader, EnvelopeRefused, sealEnvelope, type Envelope, type HeaderFields } from "./envelope.ts";
 import type { CustodyEvent } from "./events.ts";
 import { loadIdentity, type Identity } from "./identity.ts";
-import { certificateCodec, KeyRing } from "./keyring.ts";
+import { KeyRing } from "./keyring.ts";
 import { lockedCoins, signedIntents, type LockedCoin } from "./locks/index.ts";
 import { JournalUnavailable, VaultError, type Journal, type Vault } from "./ports.ts";
+import { PresignaturePool } from "./presignatures.ts";
 import { proposalCodec, requestId } from "./request.ts";
 import { resultCodec } from "./results.ts";
 import { SafetyLog } from "./safety-log.ts";
@@ -45,6 +49,8 @@ export interface CustodyStatus {
   readonly keys: readonly { readonly key: Uint8Array; readonly record: Uint8Array }[];
   readonly pendingKeys: readonly { readonly key: Uint8Array; readonly missing: readonly NodeId[] }[];
   readonly bans: readonly Ban[];
+  /** Edges of active keys that this node has lost: it does not sign together with the peer until they made one anew. */
+  readonly deadEdges: readonly { readonly key: Uint8Array; readonly peer: NodeId }[];
 }
 
 /** Wrong input: costs the message that brought it. Everything else that is thrown is a bug of ours. */
@@ -57,6 +63,10 @@ export class Custody {
   readonly #log: SafetyLog;
   readonly #reader: EnvelopeReader;
   readonly #keys: KeyRing;
+  readonly #edges: EdgeRing;
+  readonly #presignatures: PresignaturePool;
+  readonly #deaths: EdgeDeaths;
+  readonly #certification: Certification;
   readonly #tribunal: Tribunal;
   readonly #approvals: Approvals;
   readonly #ceremonies: Ceremonies;
@@ -79,7 +89,10 @@ export class Custody {
     this.#keys = new KeyRing({ engine, vault: parts.vault });
     this.#storage = openStorageSeal(parts.vault, rng);
     this.#keys.load((key, transcript) => certificateState(log, key, transcript));
-    const protocols = Ceremonies.protocols(engine, schemes);
+    this.#presignatures = new PresignaturePool(log);
+    this.#edges = new EdgeRing({ self: this.#identity.id, vault: parts.vault, log, schemes });
+    this.#edges.load(this.#keys.all());
+    const protocols = Ceremonies.protocols(schemes);
     this.#tribunal = new Tribunal({ engine, roster: settings.roster, log, reader: this.#reader, protocols });
     const shared = {
       storage: this.#storage,
@@ -97,13 +110,34 @@ export class Custody {
       accuse: (evidence: Evidence) => this.#accuse(evidence),
     };
     this.#approvals = new Approvals(shared);
-    const addKey = (share: KeyShare): void => this.#addKey(share);
-    const keysFor = (purpose: string) => this.#keys.ofPurpose(purpose);
-    const collect = (certificate: Uint8Array): void => {
-      const held = this.#keys.holds(certificate);
-      if (held?.active === false) this.#certify(held.record, true);
-    };
-    this.#ceremonies = new Ceremonies({ ...shared, approvals: this.#approvals, schemes, addKey, keysFor, collect });
+    const keysFor = (purpose: string, scheme: Scheme) => this.#keys.ofPurpose(purpose, scheme);
+    this.#ceremonies = new Ceremonies({
+      ...shared,
+      approvals: this.#approvals,
+      schemes,
+      edges: this.#edges,
+      presignatures: this.#presignatures,
+      loseEdge: (key, peer, cause) => this.#deaths.lose(key, peer, cause),
+      endUses: (key, peer, reason) => this.#deaths.endUses(key, peer, reason),
+      addKey: (made, entry) => this.#certification.addKey(made, entry),
+      unfinishedOf: (origin) => this.#keys.unfinishedOf(origin),
+      keysFor,
+      collect: (certificate) => this.#certification.collect(certificate),
+    });
+    this.#certification = new Certification({
+      ...shared,
+      keys: this.#keys,
+      edges: this.#edges,
+      others: () => this.#others(),
+      onActive: () => this.#ceremonies.retryEarly(),
+    });
+    this.#deaths = new EdgeDeaths({
+      ...shared,
+      edges: this.#edges,
+      presignatures: this.#presignatures,
+      ceremonies: this.#ceremonies,
+      others: () => this.#others(),
+    });
     this.#witness = new Witness({
       ...shared,
       self: this.#identity.id,
@@ -122,6 +156,11 @@ export class Custody {
       keys: this.#keys.records(),
       pendingKeys: this.#keys.pending().map(({ id, missing }) => ({ key: id, missing })),
       bans: this.#tribunal.bans(),
+      deadEdges: this.#keys
+        .all()
+        .flatMap(({ id, share, active }) =>
+          active ? this.#edges.lost(id, share).map((peer) => ({ key: id, peer })) : [],
+        ),
     };
   }
 
@@ -142,7 +181,7 @@ export class Custody {
       this.#log.commit([{ kind: "note", text: "start" }]);
       this.#witness.start();
       this.#tellBans(this.#others());
-      for (const { share } of this.#keys.pending()) this.#certify(share.record, true);
+      this.#certification.resume();
     });
   }
 
@@ -251,6 +290,8 @@ export class Custody {
   }
 
   close(): void {
+    this.#presignatures.close();
+    this.#edges.close();
     this.#parts.journal.close();
     this.#parts.vault.close();
   }
@@ -278,7 +319,9 @@ export class Custody {
       case "result":
         return this.#takeResult(body);
       case "certificate":
-        return this.#takeCertificate(header.sender, body);
+        return this.#certification.hear(header.sender, body);
+      case "edge":
+        return this.#deaths.hear(envelope);
       case "evidence":
         return this.#accuse(evidenceCodec.decode(body));
       case "ack":
@@ -303,54 +346,11 @@ export class Custody {
   #takeResult(body: Uint8Array): void {
     const result = resultCodec.decode(body);
     const { request, revision, digest } = result;
-    const entry = this.#approvals.payment(request);
+    const entry = this.#approvals.motion(request);
     const known = entry?.revisions.get(revision);
     if (entry === undefined || known === undefined) return;
     if (!equalBytes(known.digest, digest)) throw new CodecError("a result for other content");
     this.#ceremonies.publish(entry, known, result);
-  }
-
-  /** The share is on disk, then the promise, and only then does the certificate leave. */
-  #addKey(share: KeyShare): void {
-    const { record, key } = this.#keys.add(share);
-    this.#log.commit([record]);
-    const pending = this.#keys
-      .pending()
-      .find(({ share: held }) => held.record.certificate === share.record.certificate);
-    this.#emit({ kind: "keyPending", key, missing: pending?.missing ?? [] });
-    this.#certify(share.record, true);
-  }
-
-  #certify(record: KeyRecord, collecting: boolean, to: readonly NodeId[] = this.#others()): void {
-    const held = this.#keys.holds(record.certificate)!;
-    const body = certificateCodec.encode({
-      key: held.id,
-      epoch: record.epoch,
-      transcript: record.certificate,
-      collecting,
-    });
-    const { wire } = this.#seal({ kind: "certificate", key: held.id, epoch: record.epoch }, body);
-    this.#emit({ kind: "send", to, wire, topic: "certificate", statement: true });
-    if (!held.active) this.#countCertificate(this.#identity.id, body);
-  }
-
-  #takeCertificate(sender: NodeId, body: Uint8Array): void {
-    const { transcript, collecting } = certificateCodec.decode(body);
-    this.#countCertificate(sender, body);
-    const held = this.#keys.holds(transcript);
-    // Who still collects may have lost ours: give it again, once per question.
-    if (collecting && held !== undefined) this.#certify(held.record, false, [sender]);
-  }
-
-  #countCertificate(sender: NodeId, body: Uint8Array): void {
-    const certificate = certificateCodec.decode(body);
-    const record = this.#keys.certify(sender, certificate);
-    if (record === null) return;
-    this.#log.commit([record]);
-    this.#keys.activate(certificate.transcript);
-    const { record: encoded } = this.#keys.records().find(({ key }) => equalBytes(key, certificate.key))!;
-    this.#emit({ kind: "keyActive", key: certificate.key, record: encoded });
-    this.#ceremonies.retryEarly();
   }
 
   /** Verify evidence; if it proves something new, record it, tell everybody, and say so. */
@@ -425,7 +425,7 @@ export class Custody {
 }
 
 /** A banned node may still learn, be asked about its journal, and certify a key it holds. */
-const SPOKEN_BY_BANNED: ReadonlySet<string> = new Set(["hello", "witness", "certificate", "evidence"]);
+const SPOKEN_BY_BANNED: ReadonlySet<string> = new Set(["hello", "witness", "certificate", "edge", "evidence"]);
 
 function certificateState(log: SafetyLog, key: Uint8Array, transcript: Uint8Array) {
   return log.state.certificates.get(toHex(key))?.get(toHex(transcript))?.state ?? null;

@@ -3,13 +3,14 @@
  * from what peers and the local store hand in, and every piece is checked again on the way in.
  */
 import { toHex } from "@conclave/bytes";
-import { readPayment, type PaymentView, type Wallet } from "@conclave/bitcoin";
+import { hashMessage, readPayment, type Outpoint, type PaymentView, type Wallet } from "@conclave/bitcoin";
 import { tally, type Ballot, type NodeId, type Roster, type SignedVote, type Tally } from "@conclave/consensus";
 import type { Engine } from "@conclave/crypto";
 import type { RevisionName } from "./locks/index.ts";
 import {
   requestId,
   revisionDigest,
+  type MessageRequestBody,
   type PaymentRequestBody,
   type Proposal,
   type Request,
@@ -20,13 +21,21 @@ import {
 const MAX_REVISIONS = 64;
 /** Requests of one origin that are kept; beyond that, its oldest that binds this node to nothing goes. */
 const MAX_REQUESTS_PER_ORIGIN = 512;
+/** Their revisions, altogether: PSBTs hold the transactions that they spend. */
+const MAX_REVISION_BYTES_PER_ORIGIN = 32 << 20;
 /** Signed votes of one voter on one revision that are kept: two rounds of honest ones and the pair that convicts. */
 const MAX_VOTES_PER_VOTER = 16;
+
+/** What a revision would have the key sign. */
+export type Content =
+  | { readonly kind: "payment"; readonly view: PaymentView }
+  /** `hash`: 32 bytes that the key signs, computed here from the message. */
+  | { readonly kind: "message"; readonly hash: Uint8Array };
 
 export interface KnownRevision {
   readonly revision: Revision;
   readonly digest: Uint8Array;
-  readonly view: PaymentView;
+  readonly content: Content;
 }
 
 export interface KnownRequest {
@@ -36,8 +45,8 @@ export interface KnownRequest {
   readonly votes: SignedVote[];
 }
 
-/** A payment request whose wallet this node holds a share of. */
-export type KnownPayment = KnownRequest & { readonly request: PaymentRequestBody };
+/** A request that is voted on, for a key that this node holds a share of. */
+export type KnownMotion = KnownRequest & { readonly request: PaymentRequestBody | MessageRequestBody };
 
 /** Something handed in does not fit what is known, or is not well-formed. The reason says which rule it breaks. */
 export class DocketRefused extends Error {
@@ -57,6 +66,39 @@ export interface Electorate {
   readonly quorum: number;
   readonly epoch: number;
 }
+
+const revisionBytes = ({ revisions }: KnownRequest): number =>
+  [...revisions.values()].reduce((sum, { revision }) => sum + revision.psbt.length, 0);
+
+/** Whether a request is voted on. */
+export const isMotion = <T extends Pick<KnownRequest, "request">>(
+  entry: T,
+): entry is T & { readonly request: KnownMotion["request"] } => MOTIONS.has(entry.request.kind);
+
+const MOTIONS: ReadonlySet<string> = new Set(["payment", "message", "digest"]);
+
+function contentOf(
+  request: KnownMotion["request"],
+  { number, psbt }: Revision,
+  walletOf: (key: Uint8Array) => Wallet | undefined,
+): Content {
+  if (request.kind === "payment") {
+    const wallet = walletOf(request.wallet);
+    if (wallet === undefined) throw new DocketRefused("this node holds no share of the wallet's key");
+    return { kind: "payment", view: readPayment(psbt, wallet) };
+  }
+  if (number !== 1 || psbt.length > 0) throw new DocketRefused("a message has one revision, which adds nothing to it");
+  const hash = request.kind === "digest" ? request.digest : hashMessage(request.message, request.hash);
+  return { kind: "message", hash };
+}
+
+/** Coins that a revision spends. */
+export const outpointsOf = ({ content }: KnownRevision): readonly Outpoint[] =>
+  content.kind === "payment" ? content.view.inputs.map(({ outpoint }) => outpoint) : [];
+
+/** What the locks remember of a signature: the transaction's id, or in its place the hash of the message. */
+export const signedName = ({ content }: KnownRevision): string =>
+  content.kind === "payment" ? content.view.txid : toHex(content.hash);
 
 export class Docket {
   readonly #engine: Engine;
@@ -90,7 +132,7 @@ export class Docket {
     if (request.expiresHeight < request.height) throw new DocketRefused("the request ends before it begins");
     const id = requestId(request);
     const known = this.#requests.get(toHex(id));
-    if (known === undefined) this.#makeRoom(request.origin, isBinding);
+    if (known === undefined || revision !== null) this.#makeRoom(request.origin, known, isBinding);
     const entry = known ?? { id, request, revisions: new Map<number, KnownRevision>(), votes: [] };
     const added = revision !== null && this.#addRevision(entry, revision, walletOf);
     this.#requests.set(toHex(id), entry);
@@ -98,16 +140,18 @@ export class Docket {
   }
 
   /** A member may propose as much as it likes: it crowds out its own requests only. */
-  #makeRoom(origin: NodeId, isBinding: (request: KnownRequest) => boolean): void {
+  #makeRoom(origin: NodeId, wanted: KnownRequest | undefined, isBinding: (request: KnownRequest) => boolean): void {
     const own = [...this.#requests.values()].filter(({ request }) => request.origin === origin);
-    if (own.length < MAX_REQUESTS_PER_ORIGIN) return;
-    const oldest = own.find((entry) => !isBinding(entry));
+    const count = wanted === undefined ? own.length + 1 : own.length;
+    const bytes = own.reduce((sum, entry) => sum + revisionBytes(entry), 0);
+    if (count <= MAX_REQUESTS_PER_ORIGIN && bytes < MAX_REVISION_BYTES_PER_ORIGIN) return;
+    const oldest = own.find((entry) => entry !== wanted && !isBinding(entry));
     if (oldest === undefined) throw new DocketRefused("too many open requests of one node");
     this.#requests.delete(toHex(oldest.id));
   }
 
   #addRevision(entry: KnownRequest, revision: Revision, walletOf: (key: Uint8Array) => Wallet | undefined): boolean {
-    if (entry.request.kind !== "payment") throw new DocketRefused("only payments have revisions");
+    if (!isMotion(entry)) throw new DocketRefused(`a ${entry.request.kind} has no revisions`);
     if (toHex(revision.request) !== toHex(entry.id)) throw new DocketRefused("the revision belongs to another request");
     const digest = revisionDigest(revision);
     const known = entry.revisions.get(revision.number);
@@ -116,9 +160,7 @@ export class Docket {
       throw new DocketRefused(`revision ${revision.number} of this request is already known with other content`);
     }
     if (entry.revisions.size >= MAX_REVISIONS) throw new DocketRefused("too many revisions of one request");
-    const wallet = walletOf(entry.request.wallet);
-    if (wallet === undefined) throw new DocketRefused("this node holds no share of the wallet's key");
-    entry.revisions.set(revision.number, { revision, digest, view: readPayment(revision.psbt, wallet) });
+    entry.revisions.set(revision.number, { revision, digest, content: contentOf(entry.request, revision, walletOf) });
     return true;
   }
 
@@ -134,7 +176,7 @@ export class Docket {
 
   /** Count the votes on one revision in one round. Counts are never stored. */
   tally(
-    entry: KnownRequest & { readonly request: PaymentRequestBody },
+    entry: KnownMotion,
     { digest, revision }: KnownRevision,
     round: number,
     { committee, quorum, epoch }: Electorate,
@@ -155,7 +197,7 @@ export class Docket {
 
 /** Every field that a vote must match to count, apart from what is the voter's own. */
 export const ballotOf = (
-  request: PaymentRequestBody,
+  request: KnownMotion["request"],
   subject: {
     readonly cluster: string;
     readonly network: string;
@@ -180,7 +222,7 @@ export const ballotOf = (
 });
 
 /** The revision that a lock speaks of. */
-export const nameOf = (entry: KnownPayment, known: KnownRevision): RevisionName => ({
+export const nameOf = (entry: KnownMotion, known: KnownRevision): RevisionName => ({
   wallet: entry.request.wallet,
   intent: entry.id,
   revision: known.revision.number,

@@ -21,7 +21,11 @@ const sample = (kind: Kind) => {
 };
 /** Never sent in these runs; the header is of the same form as in one that convicts. */
 const evidence = { from: 1, envelope: cluster.reader.open(cluster.forge(1, { kind: "evidence" }, new Uint8Array(9))) };
-const all = KINDS.map((kind) => [kind, kind === "evidence" ? evidence : sample(kind)] as const);
+/** Nor is this: the key of these runs has no edges. */
+const fields = { kind: "edge" as const, key: cluster.key, epoch: 0 };
+const edge = { from: 1, envelope: cluster.reader.open(cluster.forge(1, fields, new Uint8Array(9))) };
+const made: Partial<Record<Kind, typeof edge>> = { evidence, edge };
+const all = KINDS.map((kind) => [kind, made[kind] ?? sample(kind)] as const);
 
 const otherKinds = (kind: string): readonly Replacement[] =>
   kind === "literal" ? KINDS.map((value) => ({ name: `a ${value}`, value, illegal: false })) : [];
@@ -79,6 +83,7 @@ describe("a header", () => {
     ],
     "step/echo": ["protocol", "ssid", "request", "attempt", "key", "epoch", "round", "view", "senderIndex"],
     result: ["request", "round"],
+    edge: ["key", "epoch"],
     certificate: ["key", "epoch"],
     evidence: [],
     hello: [],
@@ -91,6 +96,7 @@ describe("a header", () => {
     ["proposal", "vote", "abandon", "result", "setup", "begin"],
     ["step/broadcast", "step/echo"],
     ["evidence", "hello"],
+    ["certificate", "edge"],
   ];
 
   const decodes = (bytes: Uint8Array): boolean => {

@@ -104,9 +104,42 @@ export type CustodyEvent =
       readonly signers: readonly NodeId[];
       readonly sealed: Uint8Array;
     }
-  /** A key came out of a ceremony; it is used once everybody has certified it. */
-  | { readonly kind: "keyPending"; readonly key: Uint8Array; readonly missing: readonly NodeId[] }
-  | { readonly kind: "keyActive"; readonly key: Uint8Array; readonly record: Uint8Array }
+  /** A verified signature of a message: 64 bytes, or 65 with a recovery id, under the compressed `publicKey`. */
+  | {
+      readonly kind: "messageSigned";
+      readonly request: Uint8Array;
+      readonly revision: number;
+      readonly hash: Uint8Array;
+      readonly signature: Uint8Array;
+      readonly publicKey: Uint8Array;
+      readonly signers: readonly NodeId[];
+      readonly sealed: Uint8Array;
+    }
+  /** An edge of a key died: its two ends sign together no more until they made it anew. */
+  | {
+      readonly kind: "edgeDead";
+      readonly key: Uint8Array;
+      readonly between: readonly [NodeId, NodeId];
+      readonly reason: string;
+    }
+  /** This node has parts of presignatures of a key; so many wait for digests. */
+  | { readonly kind: "presigned"; readonly key: Uint8Array; readonly request: Uint8Array; readonly waiting: number }
+  /** This node and a peer made their edge anew. */
+  | { readonly kind: "edgeMade"; readonly key: Uint8Array; readonly request: Uint8Array; readonly peer: NodeId }
+  /** A key came out of the ceremony of a request; it is used once everybody has certified it. */
+  | {
+      readonly kind: "keyPending";
+      readonly key: Uint8Array;
+      readonly request: Uint8Array;
+      readonly missing: readonly NodeId[];
+    }
+  /** `request`: whose ceremony made it; null if that was before this process began. */
+  | {
+      readonly kind: "keyActive";
+      readonly key: Uint8Array;
+      readonly record: Uint8Array;
+      readonly request: Uint8Array | null;
+    }
   /** Coins or requests were released from this node's locks. */
   | { readonly kind: "released"; readonly request: Uint8Array; readonly reason: string }
   /** Proven against a node: it is banned. */

@@ -18,10 +18,10 @@ class Bench {
   #requests = 0;
   #attempts = 0;
 
-  /** The next attempt that `coordinator` coordinates, numbered so that no lie names another's number. At most 60 per request. */
+  /** The next attempt that `coordinator` coordinates, numbered so that no lie names another's number. A coordinator has 32 per request. */
   next(coordinator: number): { paid: Payment; attempt: number } {
     const { cluster } = this;
-    if (this.#paid === null || this.#attempts === 60) {
+    if (this.#paid === null || this.#attempts === 30) {
       this.#requests += 1;
       this.#attempts = 0;
       this.#paid = payment(cluster, { coins: [coin(this.#requests)], idempotencyKey: `bench ${this.#requests}` });

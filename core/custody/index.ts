@@ -13,8 +13,25 @@ export { JournalUnavailable, VaultError } from "./ports.ts";
 export type { Journal, JournalRecord, Vault } from "./ports.ts";
 export { connectCustody, CustodyCallFailed, inlineCustody, serveCustody } from "./port.ts";
 export type { Channel, CustodyPort } from "./port.ts";
-export { proposalCodec, requestCodec, requestId, revisionCodec, revisionDigest } from "./request.ts";
-export type { KeygenRequestBody, PaymentRequestBody, Proposal, Request, Revision } from "./request.ts";
-export type { SignatureOrder, SigningScheme } from "./scheme.ts";
+export {
+  MAX_MESSAGE_BYTES,
+  MAX_PRESIGN_SESSIONS,
+  proposalCodec,
+  requestCodec,
+  requestId,
+  revisionCodec,
+  revisionDigest,
+} from "./request.ts";
+export type {
+  KeygenRequestBody,
+  MessageRequestBody,
+  PaymentRequestBody,
+  PresignRequestBody,
+  Proposal,
+  RekeyRequestBody,
+  Request,
+  Revision,
+} from "./request.ts";
+export type { Edges, MadeKey, Presigning, SignatureOrder, SigningScheme } from "./scheme.ts";
 export { checkSettings, policyHash, witnessesNeeded } from "./settings.ts";
 export type { CustodySettings } from "./settings.ts";

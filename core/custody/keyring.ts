@@ -13,6 +13,7 @@ import {
   validateShare,
   type KeyRecord,
   type KeyShare,
+  type Scheme,
   type Valid,
 } from "@conclave/keys";
 import type { LockRecord } from "./locks/index.ts";
@@ -38,7 +39,15 @@ interface HeldKey {
   readonly id: Uint8Array;
   readonly share: Valid<KeyShare>;
   readonly signers: Set<NodeId>;
+  /** Whose ceremony made it; null after a restart. */
+  readonly source: KeySource | null;
   active: boolean;
+}
+
+/** The request that a key was made for, and the node that took it in. */
+export interface KeySource {
+  readonly request: Uint8Array;
+  readonly origin: NodeId;
 }
 
 type CertificateState = "pending" | "signed" | "active";
@@ -64,21 +73,26 @@ export class KeyRing {
       const { certificate } = share.record;
       const id = keyId(this.#group, share.record);
       const active = stateOf(id, certificate) === "active";
-      this.#keys.set(toHex(certificate), { id, share, signers: new Set(), active });
+      this.#keys.set(toHex(certificate), { id, share, signers: new Set(), source: null, active });
     }
   }
 
-  /** Store the share of a finished ceremony. Returns the journal record that must be durable before the certificate leaves. */
-  add(share: KeyShare): { readonly key: Uint8Array; readonly record: LockRecord } {
+  /** Store the share of a finished ceremony, after what it needs beside it. Returns the journal record that must be durable before the certificate leaves. */
+  add(
+    share: KeyShare,
+    source: KeySource,
+    storeEdges: (key: Uint8Array, share: Valid<KeyShare>) => void,
+  ): { readonly key: Uint8Array; readonly record: LockRecord } {
     const valid = validateShare(this.#group, share);
     const { certificate, epoch } = valid.record;
     const id = keyId(this.#group, valid.record);
+    storeEdges(id, valid);
     this.#vault.put(
       `share/${toHex(id).slice(0, 32)}/${toHex(certificate).slice(0, 32)}`,
       keyShareCodec(this.#group).encode(valid),
     );
     const signers = new Set([...this.#early].filter(([, seen]) => seen.has(toHex(certificate))).map(([node]) => node));
-    this.#keys.set(toHex(certificate), { id, share: valid, signers, active: false });
+    this.#keys.set(toHex(certificate), { id, share: valid, signers, source, active: false });
     return { key: id, record: { kind: "certificate", key: id, epoch, transcript: certificate, state: "signed" } };
   }
 
@@ -98,10 +112,15 @@ export class KeyRing {
   }
 
   /** The record that `certify` returned is durable. */
-  activate(transcript: Uint8Array): Valid<KeyShare> {
+  activate(transcript: Uint8Array): { readonly request: Uint8Array | null } {
     const held = this.#keys.get(toHex(transcript))!;
     held.active = true;
-    return held.share;
+    return { request: held.source?.request ?? null };
+  }
+
+  /** Keys that one node asked for and that are not active, as far as this process saw it. */
+  unfinishedOf(origin: NodeId): number {
+    return [...this.#keys.values()].filter(({ active, source }) => !active && source?.origin === origin).length;
   }
 
   /** Keys that wait for certificates of others. */
@@ -118,9 +137,16 @@ export class KeyRing {
       });
   }
 
-  /** Whether a key of this purpose is active, and the certificates of those that are not, in the order they are held. */
-  ofPurpose(purpose: string): { readonly active: boolean; readonly unfinished: readonly Uint8Array[] } {
-    const held = [...this.#keys.values()].filter(({ share }) => share.record.purpose === purpose);
+  /** Every share held, active or not. */
+  all(): readonly { readonly id: Uint8Array; readonly share: Valid<KeyShare>; readonly active: boolean }[] {
+    return [...this.#keys.values()];
+  }
+
+  /** Whether a key of this purpose and scheme is active, and the certificates of those that are not, in the order they are held. */
+  ofPurpose(purpose: string, scheme: Scheme): { readonly active: boolean; readonly unfinished: readonly Uint8Array[] } {
+    const held = [...this.#keys.values()].filter(
+      ({ share }) => share.record.purpose === purpose && share.record.scheme === scheme,
+    );
     const unfinished = held.filter(({ active }) => !active).map(({ share }) => share.record.certificate);
     return { active: unfinished.length < held.length, unfinished };
   }

@@ -6,7 +6,7 @@ import { roundOf } from "@conclave/protocol";
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { beginCodec } from "./attempts.ts";
-import { Cluster, taprootScheme } from "./testing/cluster.ts";
+import { Cluster, taproot } from "./testing/cluster.ts";
 import { keygenAttempt, keygenRequest, runKeygen } from "./testing/keygens.ts";
 import { approve, attemptName, coin, paidAt, payment, propose, sign } from "./testing/payments.ts";
 import { transactionsOf } from "./testing/promises.ts";
@@ -30,7 +30,7 @@ const nobodyHonestIsBlamed = (cluster: Cluster, liar: number): void => {
 
 describe("mistake 7: a check that depends on the view blames the honest", () => {
   const liar = 2;
-  const commitments = roundOf(taprootScheme.protocol, "frost/sign/1")!.broadcast!;
+  const commitments = roundOf(taproot.protocol, "frost/sign/1")!.broadcast!;
 
   test("other FROST commitments for one signer: no honest party is blamed, and the two signed versions convict", () => {
     const cluster = new Cluster({ n: 4, t: 3 }).start();
@@ -132,9 +132,8 @@ describe("mistake 8: the echo is forgotten", () => {
 
 describe("mistake 10: parity and tweaks", () => {
   /** A scheme in which one party signs something else than the others. */
-  const odd = (
-    change: (order: Parameters<typeof taprootScheme.config>[0]) => Parameters<typeof taprootScheme.config>[0],
-  ) => ({ ...taprootScheme, config: (order) => taprootScheme.config(change(order)) }) as typeof taprootScheme;
+  const odd = (change: (order: Parameters<typeof taproot.config>[0]) => Parameters<typeof taproot.config>[0]) =>
+    ({ ...taproot, config: (order) => taproot.config(change(order)) }) as typeof taproot;
 
   const lies: Readonly<Record<string, Parameters<typeof odd>[0]>> = {
     "another address index": (order) => ({ ...order, tweak: { ...order.tweak, path: [0, 1] } }),
@@ -152,7 +151,7 @@ describe("mistake 10: parity and tweaks", () => {
       const cluster = new Cluster({
         n: 2,
         t: 2,
-        schemeOf: (party) => (party === 2 ? odd(change) : taprootScheme),
+        schemeOf: (party) => (party === 2 ? odd(change) : taproot),
       }).start();
       const paid = payment(cluster);
       propose(cluster, paid);

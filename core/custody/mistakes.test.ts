@@ -134,12 +134,12 @@ describe("mistake 1: a retry pays twice", () => {
 describe("mistake 2: the message interface signs a spend", () => {
   const cluster = new Cluster({ n: 3, t: 2 }).start();
 
-  test("there is no request to sign bytes: a request is a payment or a key generation", () => {
+  test("what can be asked for is a closed list; who asks for a message's signature asks a message key (messages.test.ts)", () => {
     const variants = requestCodec.field;
     assert.ok(variants.kind === "oneOf");
-    assert.deepEqual([...variants.variants.keys()], ["payment", "keygen"]);
+    assert.deepEqual([...variants.variants.keys()], ["payment", "keygen", "message", "digest", "presign", "rekey"]);
     const [, body] = rawCbor.decode(requestCodec.encode(keygenRequest(cluster))) as readonly [string, never];
-    for (const kind of ["message", "digest", "raw"]) {
+    for (const kind of ["raw", "hash", "sighash"]) {
       assert.throws(() => requestCodec.decode(rawCbor.encode([kind, body])), /payment or keygen/);
     }
   });

@@ -34,7 +34,7 @@ test("a key that exists is not made a second time", () => {
   openKeygen(cluster, again, 1);
   beginKeygen(cluster, again, 1);
   for (const keys of keysOf(cluster)) assert.equal(keys.length, 1);
-  assert.match(cluster.dropped(2).join("\n"), /there is a key for wallet\/regtest/);
+  assert.match(cluster.dropped(2).join("\n"), /there is a frost-secp256k1-taproot key for wallet\/regtest/);
 });
 
 test("when a first attempt's certificates arrive in the middle of a second, its key is the only one", () => {

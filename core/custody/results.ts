@@ -1,8 +1,8 @@
-import { codec, fixedBytes, list, record, uint, type Codec } from "@conclave/bytes";
+import { bytes, codec, fixedBytes, list, record, uint, type Codec } from "@conclave/bytes";
 import { MAX_INPUTS } from "@conclave/bitcoin";
 import { MAX_PARTIES, partyIndex, type PartyIndex } from "@conclave/protocol";
 
-/** Complete signatures for a revision, one per input. Proves itself: whoever holds the revision can verify it. */
+/** Complete signatures for a revision, one per input, or that of a message. Proves itself: whoever holds the revision can verify it. */
 export interface SignedResult {
   readonly request: Uint8Array;
   readonly revision: number;
@@ -17,7 +17,7 @@ export const resultCodec: Codec<SignedResult> = codec(
     request: fixedBytes(32),
     revision: uint({ min: 1, max: 1_000 }),
     digest: fixedBytes(32),
-    signatures: list(fixedBytes(64), { min: 1, max: MAX_INPUTS }),
+    signatures: list(bytes({ min: 64, max: 65 }), { min: 1, max: MAX_INPUTS }),
     signers: list(partyIndex, { max: MAX_PARTIES }),
   }),
 );

@@ -6,8 +6,10 @@ import { seededRng } from "@conclave/crypto/testing";
 import { nodeEngine } from "@conclave/engine-node";
 import { keygenProtocol, keyShareCodec } from "@conclave/keys";
 import { roundOf } from "@conclave/protocol";
+import { taprootScheme } from "@conclave/frost";
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import type { SigningScheme } from "./index.ts";
 import { openChannel, type Channel, type SealingPeer } from "./sealing.ts";
 import { Cluster } from "./testing/cluster.ts";
 import { runKeygen } from "./testing/keygens.ts";
@@ -121,7 +123,9 @@ describe("what travels in a key generation", () => {
 
   test("holds no share, no dealt share, no seed and no storage key, in any wire", () => {
     const scalars = new Set<bigint>();
-    const cluster = new Cluster({ n: 3, t: 2, withKey: false, engine: remembering(scalars) }).start();
+    const engine = remembering(scalars);
+    const scheme = taprootScheme(engine) as SigningScheme;
+    const cluster = new Cluster({ n: 3, t: 2, withKey: false, engine, schemeOf: () => scheme }).start();
     assert.ok(runKeygen(cluster) !== null);
 
     const openingCodec = roundOf(keygenProtocol(secp256k1Group), "keygen/2-open")!.broadcast!;

@@ -9,6 +9,10 @@ export interface CustodySettings {
   /** t and q of the cluster's keys: a ceremony with other numbers is refused. */
   readonly threshold: number;
   readonly quorum: number;
+  /** Whether this node signs hashes whose preimage it does not see, with keys for messages. Off unless an operator says so. */
+  readonly rawDigests: boolean;
+  /** Whether this node takes part in presignatures that others ask for. They cost it time and memory, and promise nothing. */
+  readonly presigning: boolean;
   /** What this node requires of every payment it votes for. */
   readonly policy: Omit<PaymentPolicy, "changeIndex">;
   /** Blocks on a spend before coins are released from a lock; 1 is the spend's own block. */
@@ -29,6 +33,7 @@ export const witnessesNeeded = ({ roster, threshold }: CustodySettings): number 
 /** Stands in every vote, so that a vote given under one policy does not count under another. */
 export const policyHash = ({
   policy: { fees, maxInputs, minConfirmations, maxLocktimeAhead },
+  rawDigests,
 }: CustodySettings): Uint8Array =>
   transcript("custody/policy", {
     fees: Object.entries(fees)
@@ -37,4 +42,5 @@ export const policyHash = ({
     maxInputs,
     minConfirmations,
     maxLocktimeAhead,
+    rawDigests: Number(rawDigests),
   });

@@ -1,20 +1,21 @@
 /** An attempt at the signatures of one revision: one session per input, all of them with the same signers. */
-import { assert, toHex, transcript } from "@conclave/bytes";
-import { finalizePayment, inputDigests } from "@conclave/bitcoin";
+import { assert, fromHex, toHex, transcript } from "@conclave/bytes";
+import { finalizePayment, inputDigests, SignatureRefused, type PaymentView } from "@conclave/bitcoin";
 import type { NodeId } from "@conclave/consensus";
-import type { KeyShare, Valid } from "@conclave/keys";
+import { NO_TWEAK, type TweakContext } from "@conclave/crypto";
+import { partyOf, type KeyShare, type Valid } from "@conclave/keys";
 import { ascending, ssidFromAcks, type PartyIndex } from "@conclave/protocol";
 import { planFrame, type AttemptPlan, type Member, type SessionPlan } from "./attempt-plan.ts";
 import type { AttemptSubject } from "./attempts.ts";
 import type { CeremonyParts } from "./ceremony-parts.ts";
-import { nameOf, type KnownPayment, type KnownRevision } from "./docket.ts";
+import { nameOf, outpointsOf, signedName, type KnownMotion, type KnownRevision } from "./docket.ts";
 import { sealEnvelope } from "./envelope.ts";
 import { decideSign, decideSpend } from "./locks/index.ts";
 import { resultCodec, type SignedResult } from "./results.ts";
 import type { SigningScheme } from "./scheme.ts";
 
 interface Task {
-  readonly entry: KnownPayment;
+  readonly entry: KnownMotion;
   readonly known: KnownRevision;
   readonly subject: AttemptSubject;
 }
@@ -49,8 +50,10 @@ export const planSigning = (parts: CeremonyParts, task: Task): AttemptPlan | str
     epoch,
     purpose: null,
     holds: [],
+    edges: scheme.edges === null ? null : parts.edges.live(entry.request.wallet),
+    offers: offersFor(parts, { ...task, share, scheme }),
     finishHeld: () => {},
-    sessions: (signers, acks) => sessionPlans({ ...task, share, scheme }, signers, acks),
+    sessions: (signers, acks, offer) => sessionPlans(parts, { ...task, share, scheme }, { signers, acks, offer }),
     commit: ({ ssid }, records) => commitPartial(parts, task, { id: ssid, records }),
     done: (results, signers) =>
       signed(
@@ -59,6 +62,9 @@ export const planSigning = (parts: CeremonyParts, task: Task): AttemptPlan | str
         results.map((result) => scheme.signature(result)),
         signers,
       ),
+    distrust: ({ index }, reason, wires) => {
+      if (scheme.edges !== null) parts.loseEdge(entry.request.wallet, index, { reason, wires });
+    },
   };
 };
 
@@ -67,30 +73,55 @@ const signAsk = (parts: CeremonyParts, { entry, known, subject: { round } }: Tas
   const tally = parts.approvals.tally(entry, known, round);
   if (tally === undefined) return undefined;
   const name = nameOf(entry, known);
-  const outpoints = known.view.inputs.map(({ outpoint }) => outpoint);
+  const outpoints = outpointsOf(known);
   const approved = tally.verdict === "approved";
-  return { ...name, txid: known.view.txid, outpoints, anchor: null, tally: { ...name, round, approved } };
+  return { ...name, txid: signedName(known), outpoints, anchor: null, tally: { ...name, round, approved } };
 };
+
+/** What each session of a revision signs: a payment's inputs in order, or the one hash of a message. */
+const pieces = ({ content }: KnownRevision): readonly { hash: Uint8Array; tweak: TweakContext }[] =>
+  content.kind === "message"
+    ? [{ hash: content.hash, tweak: NO_TWEAK }]
+    : inputDigests(content.view).map(({ digest, tweak }) => ({ hash: digest, tweak }));
+
+/**
+ * Presignatures for it: of the very key that signs, and for what every signer hashes itself (safety rule 7). In the first
+ * attempt only, so that a liar who breaks them costs one attempt; what was offered and not used stays.
+ */
+function offersFor({ presignatures }: CeremonyParts, { entry, known, subject, scheme }: SigningTask) {
+  const [piece, ...more] = pieces(known);
+  if (scheme.presigning === null || piece === undefined || more.length > 0) return null;
+  if (entry.request.kind === "digest" || subject.attempt > 0) return null;
+  return presignatures.offers(entry.id, entry.request.wallet, piece.tweak.path);
+}
 
 /** One session per input. Every field that could make two of them alike is in the session id. */
 const sessionPlans = (
+  { edges, identity, presignatures }: CeremonyParts,
   { entry, known, subject, share, scheme }: SigningTask,
-  signers: readonly PartyIndex[],
-  acks: readonly Uint8Array[],
-): readonly SessionPlan[] =>
-  inputDigests(known.view).map(({ digest, branch, index }, input) => {
-    const tweak = { path: [branch, index], taproot: { merkleRoot: null } };
+  { signers, acks, offer }: { signers: readonly PartyIndex[]; acks: readonly Uint8Array[]; offer: Uint8Array | null },
+): readonly SessionPlan[] | string => {
+  const self = partyOf(share.record, fromHex(identity.id))!.index;
+  const peers = signers.filter((index) => index !== self);
+  const ends = scheme.edges === null ? new Map<PartyIndex, unknown>() : edges.to(entry.request.wallet, peers);
+  if (ends === null) return "an edge to one of the signers died meanwhile";
+  const { presigning } = scheme;
+  const plans: SessionPlan[] = [];
+  for (const [input, { hash, tweak }] of pieces(known).entries()) {
+    const protocol = presigning === null || offer === null ? scheme.protocol : presigning.finish;
     const ssid = ssidFromAcks(
       "ssid/session",
       {
-        protocol: scheme.protocol.id,
+        protocol: protocol.id,
+        presignature: offer ?? new Uint8Array(),
         key: entry.request.wallet,
         epoch: share.record.epoch,
         setup: share.record.certificate,
         request: entry.id,
         revision: known.digest,
         input,
-        tweak: [branch, index, "BIP341 key path"],
+        digest: hash,
+        tweak: [...tweak.path, tweak.taproot === null ? "derived key" : "BIP341 key path"],
         height: entry.request.height,
         round: subject.round,
         attempt: subject.attempt,
@@ -98,15 +129,25 @@ const sessionPlans = (
       },
       acks,
     );
-    const config = scheme.config({
+    const order = {
       key: entry.request.wallet,
       share,
       tweak,
-      message: digest,
+      message: hash,
       approval: known.digest,
-    });
-    return { protocol: scheme.protocol, ssid, config };
-  });
+      edges: ends,
+    };
+    if (presigning === null || offer === null) {
+      plans.push({ protocol, ssid, config: scheme.config(order) });
+      continue;
+    }
+    const binding = transcript("custody/presignature", { digest: hash, revision: known.digest, ssid });
+    const spent = presignatures.spend(offer, binding);
+    if (spent === null) return "its presignature is gone: another attempt was quicker";
+    plans.push({ protocol, ssid, config: presigning.finishConfig(order, spent.value) });
+  }
+  return plans;
+};
 
 /** L2 and L4 together, in one durable write, before the first partial for any input leaves. */
 const commitPartial = (
@@ -127,7 +168,7 @@ const commitPartial = (
   return { refused: null };
 };
 
-/** Every input has its signature: tell the members that did not sign, and publish. */
+/** Everything has its signature: tell the members that did not sign, and publish. */
 const signed = (
   parts: CeremonyParts,
   { entry, known }: Task,
@@ -151,19 +192,37 @@ const signed = (
   publish(parts, entry, known, result);
 };
 
-/** Verify a complete set of signatures and hand the transaction to the host. Throws `SignatureRefused`. */
-export const publish = (
-  parts: CeremonyParts,
-  entry: KnownPayment,
-  known: KnownRevision,
-  result: SignedResult,
-): void => {
+/** Verify a complete set of signatures and hand what they complete to the host. Throws `SignatureRefused`. */
+export const publish = (parts: CeremonyParts, entry: KnownMotion, known: KnownRevision, result: SignedResult): void => {
   const { emit, keyOf, storage } = parts;
-  const { rawTx, txid } = finalizePayment(known.view, result.signatures);
-  assert(txid === known.view.txid, "the transaction is the approved one");
+  const { content } = known;
+  const outcome =
+    content.kind === "payment"
+      ? completePayment(content.view, result.signatures)
+      : completeMessage(parts, entry, content.hash, result.signatures);
   const members = keyOf(entry.request.wallet)?.record.parties ?? [];
   const named = members.filter(({ index }) => result.signers.includes(index));
   const signers = named.map(({ node }) => toHex(node) as NodeId);
   const sealed = storage.seal(resultCodec.encode(result));
-  emit({ kind: "signed", request: entry.id, revision: known.revision.number, rawTx, txid, signers, sealed });
+  emit({ ...outcome, request: entry.id, revision: known.revision.number, signers, sealed });
+};
+
+const completePayment = (view: PaymentView, signatures: readonly Uint8Array[]) => {
+  const { rawTx, txid } = finalizePayment(view, signatures);
+  assert(txid === view.txid, "the transaction is the approved one");
+  return { kind: "signed" as const, rawTx, txid };
+};
+
+const completeMessage = (
+  { engine, keyOf, schemes }: CeremonyParts,
+  entry: KnownMotion,
+  hash: Uint8Array,
+  [signature, ...more]: readonly Uint8Array[],
+) => {
+  const record = keyOf(entry.request.wallet)?.record;
+  const scheme = schemes.find((candidate) => candidate.scheme === record?.scheme);
+  const verifies =
+    record !== undefined && signature !== undefined && scheme?.verify(record.publicKey, hash, signature) === true;
+  if (!verifies || more.length > 0) throw new SignatureRefused([], "the signature of the message does not verify");
+  return { kind: "messageSigned" as const, hash, signature, publicKey: engine.secp256k1.encode(record.publicKey) };
 };

@@ -8,7 +8,7 @@ import { describe, test } from "node:test";
 import { Ceremonies } from "./ceremonies.ts";
 import { EnvelopeReader, SLOTTED, type Envelope, type HeaderFields, type Kind } from "./envelope.ts";
 import { SafetyLog } from "./safety-log.ts";
-import { Cluster, taprootScheme } from "./testing/cluster.ts";
+import { Cluster, ecdsa, taproot } from "./testing/cluster.ts";
 import { memoryJournal } from "./testing/memory-journal.ts";
 import { approve, paidAt, sign } from "./testing/payments.ts";
 import { bannedAt, LIAR, proposed, voteBy } from "./testing/suspects.ts";
@@ -29,7 +29,7 @@ const judgeAlone = (cluster: Cluster): Tribunal =>
     roster: cluster.roster,
     log: new SafetyLog(memoryJournal()),
     reader: new EnvelopeReader(nodeEngine, cluster.roster, cluster.rosterHash),
-    protocols: Ceremonies.protocols(nodeEngine, [taprootScheme]),
+    protocols: Ceremonies.protocols([taproot]),
   });
 
 const convicts = (cluster: Cluster, evidence: Evidence): number | null => {
@@ -249,8 +249,8 @@ describe("a protocol fault", () => {
   });
 
   test("with a made-up public state is judged without failing, whatever the state leaves out", () => {
-    const cluster = new Cluster({ n: 4, t: 3 }).start();
-    const judged = Ceremonies.protocols(nodeEngine, [taprootScheme]).flatMap((protocol) =>
+    const cluster = new Cluster({ n: 4, t: 3, schemeOf: () => taproot, moreSchemes: [ecdsa] }).start();
+    const judged = Ceremonies.protocols([taproot, ecdsa]).flatMap((protocol) =>
       protocol.rounds.map((round) => ({ protocol, round })),
     );
     for (const { protocol, round } of judged) {
@@ -279,6 +279,7 @@ describe("a protocol fault", () => {
       point,
       id,
     ];
+    const order = (signers: readonly number[]) => ["dkls23-secp256k1-v1", id, id, 0, [], point, id, null, signers];
     const states: Readonly<Record<string, readonly unknown[]>> = {
       "keygen/2-open": [
         [id, 2, []],
@@ -296,6 +297,15 @@ describe("a protocol fault", () => {
         [id, id, point, [], []],
         [id, id, point, [[4, point]], []],
       ],
+      "dkls23/setup/3-confirm": [
+        ["dkls23-secp256k1-v1", id, [1, 2]],
+        ["dkls23-secp256k1-v1", id, [1, 2, 3]],
+      ],
+      "dkls23/sign/1-commit": [order([1, 2]), order([1, 2, 3])],
+      "dkls23/sign/3-open": [
+        [...order([1, 4]), []],
+        [...order([1, 4]), [[4, [id, []]]]],
+      ],
     };
     return (states[name] ?? []).map((state) => rawCbor.encode(state as never));
   };
@@ -308,8 +318,11 @@ describe("a protocol fault", () => {
       "keygen/3-prove": [[id, id], []],
       "keygen/3b-answer": [[[1, id]]],
       "keygen/4-confirm": [id],
+      "dkls23/setup/3-confirm": [[[1, id]]],
+      "dkls23/sign/1-commit": [id, [[1, id]]],
+      "dkls23/sign/3-open": [point, id, point],
     };
-    const found = Ceremonies.protocols(nodeEngine, []).find(({ id: name }) => name === protocol)!;
+    const found = Ceremonies.protocols([taproot, ecdsa]).find(({ id: name }) => name === protocol)!;
     roundOf(found, round)!.broadcast!.decode(rawCbor.encode(bodies[round] as never));
     const fields = {
       kind: "step/broadcast" as const,

@@ -155,7 +155,7 @@ function isJournalled(state: LockState, { header, body }: Envelope): boolean {
   }
   const [revision = 0, round = 0] = header.round.split(".").map(Number);
   const slot = { request: header.request!, revision, round, input: 0, attempt: header.attempt };
-  const again = decideAttempt(state, slot);
+  const again = decideAttempt(state, slot, 1);
   return !again.ok && again.code === "attempt-used";
 }
 

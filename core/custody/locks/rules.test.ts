@@ -153,18 +153,22 @@ void suite("every refusal by name", () => {
     assert.equal(code(decideAbandon(released, name(1))), "already-signed", "a release does not call the partial back");
   });
 
-  test("attempt: attempt-used, too-many-attempts", () => {
+  test("attempt: attempt-used, too-many-attempts, too-many-of-one", () => {
     const slot = { request: payment, revision: 1, round: 1, input: 0, attempt: 0 };
     const enter =
-      (changes: Partial<typeof slot>): Step =>
+      (changes: Partial<typeof slot>, coordinators = 1): Step =>
       (state) =>
-        decideAttempt(state, { ...slot, ...changes });
+        decideAttempt(state, { ...slot, ...changes }, coordinators);
     assert.equal(code(enter({})(after(enter({})))), "attempt-used");
     for (const changes of [{ revision: 2 }, { round: 2 }, { input: 1 }, { attempt: 1 }])
       assert.equal(code(enter(changes)(after(enter({})))), "granted");
     const full = after(...Array.from({ length: MAX_ATTEMPTS }, (_, attempt) => enter({ attempt })));
     assert.equal(code(enter({ attempt: MAX_ATTEMPTS })(full)), "too-many-attempts");
     assert.equal(code(enter({ request: otherPayment, attempt: MAX_ATTEMPTS })(full)), "granted");
+    // Of four coordinators, the one whose turns are 1, 5, 9, … has 16 of the 64.
+    const greedy = after(...Array.from({ length: 16 }, (_, turn) => enter({ attempt: 1 + 4 * turn }, 4)));
+    assert.equal(code(enter({ attempt: 65 }, 4)(greedy)), "too-many-of-one");
+    for (const attempt of [0, 2, 3]) assert.equal(code(enter({ attempt }, 4)(greedy)), "granted");
   });
 
   test("spend: already-spent, bound-elsewhere", () => {
@@ -366,7 +370,7 @@ const anyAsk: fc.Arbitrary<Step> = fc
         case "abandon":
           return decideAbandon(state, it);
         case "attempt":
-          return decideAttempt(state, { request: intent, revision, round, input: 0, attempt: coins.length });
+          return decideAttempt(state, { request: intent, revision, round, input: 0, attempt: coins.length }, 1);
         case "spend":
           return decideSpend(state, { purpose: "frost-nonce", id: bytes(revision), binding: bytes(round) });
         default:

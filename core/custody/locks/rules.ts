@@ -26,7 +26,16 @@ import {
 } from "./checks.ts";
 import { grant, refuse, type Decision } from "./decision.ts";
 import type { LockRecordOf } from "./records.ts";
-import { attemptKey, knownIntent, revisionKey, secretKey, type Ballot, type Intent, type LockState } from "./state.ts";
+import {
+  attemptKey,
+  attemptOf,
+  knownIntent,
+  revisionKey,
+  secretKey,
+  type Ballot,
+  type Intent,
+  type LockState,
+} from "./state.ts";
 
 /** Slots of one request, over all its revisions, rounds and inputs. */
 export const MAX_ATTEMPTS = 64;
@@ -63,16 +72,24 @@ export function decideAbandon(state: LockState, name: RevisionName): Decision<"a
   return grant({ kind: "abandon", wallet, intent: id, revision, digest });
 }
 
-/** L3: may this node enter this attempt? Once, even after a crash. The caller checks that its coordinator asks. */
+/**
+ * L3: may this node enter this attempt? Once, even after a crash. The caller checks that its coordinator asks. Attempts go
+ * round among `coordinators`: each has its share of the slots, so that none can use them up.
+ */
 export function decideAttempt(
   state: LockState,
   slot: Omit<LockRecordOf<"attempt">, "kind">,
-): Decision<"attempt-used" | "too-many-attempts"> {
+  coordinators: number,
+): Decision<"attempt-used" | "too-many-attempts" | "too-many-of-one"> {
   const used = state.attempts.get(toHex(slot.request));
   if (used?.has(attemptKey(slot)) === true)
     return refuse("attempt-used", `this node already entered attempt ${slot.attempt} at input ${slot.input}`);
   if (used !== undefined && used.size >= MAX_ATTEMPTS)
     return refuse("too-many-attempts", `all ${MAX_ATTEMPTS} attempts at this request are used up`);
+  const share = Math.floor(MAX_ATTEMPTS / coordinators);
+  const ofOne = [...(used ?? [])].filter((key) => attemptOf(key) % coordinators === slot.attempt % coordinators);
+  if (ofOne.length >= share)
+    return refuse("too-many-of-one", `its coordinator has had its ${share} attempts at this request`);
   return grant({ ...slot, kind: "attempt" });
 }
 

@@ -223,6 +223,9 @@ type Slot = Pick<LockRecordOf<"attempt">, "revision" | "round" | "input" | "atte
 export const attemptKey = ({ revision, round, input, attempt }: Slot): string =>
   `${revision}.${round}.${input}.${attempt}`;
 
+/** The attempt's number in such a key. */
+export const attemptOf = (key: string): number => Number(key.slice(key.lastIndexOf(".") + 1));
+
 /** Key of `LockState.spent`. */
 export const secretKey = ({ purpose, id }: Pick<LockRecordOf<"spend">, "purpose" | "id">): string =>
   `${purpose}/${toHex(id)}`;

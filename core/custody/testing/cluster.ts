@@ -3,14 +3,17 @@
  * hand and in order, so that a test says exactly what happened before what. Parties are named by their number, from 1.
  */
 import { nodeEngine } from "@conclave/engine-node";
+import { withKernels } from "@conclave/engine-wasm";
 import { defaultFeePolicy, networks, type Wallet } from "@conclave/bitcoin";
 import { defaultThreshold, rosterHash, type NodeId, type Roster } from "@conclave/consensus";
 import { secp256k1Group, type Engine } from "@conclave/crypto";
 import { seededRng } from "@conclave/crypto/testing";
-import { configFromShare, secp256k1Taproot, signProtocol } from "@conclave/frost";
+import { dkls23Scheme, edgeCodec } from "@conclave/dkls23";
+import { dealEdges } from "@conclave/dkls23/testing";
+import { taprootScheme } from "@conclave/frost";
 import { keyId, keyShareCodec, validateShare, type KeyShare, type Purpose, type Valid } from "@conclave/keys";
 import { dealShares } from "@conclave/keys/testing";
-import { assert, fromHex, toHex } from "@conclave/bytes";
+import { assert, fromHex, toHex, type Rng } from "@conclave/bytes";
 import {
   createIdentity,
   Custody,
@@ -26,15 +29,14 @@ import { crashable, Killed, type Crash, type WritePlan } from "./crash.ts";
 import { memoryJournal, type JournalDisk } from "./memory-journal.ts";
 import { memoryVault, type VaultDisk } from "./memory-vault.ts";
 
-const suite = secp256k1Taproot(secp256k1Group);
-
 /** Taproot by FROST, as the application hands it to custody. */
-export const taprootScheme: SigningScheme = {
-  scheme: "frost-secp256k1-taproot",
-  protocol: signProtocol(suite),
-  config: (order) => configFromShare(suite, order),
-  signature: (result) => result as Uint8Array,
-};
+export const taproot = taprootScheme(nodeEngine) as SigningScheme;
+
+/** With the kernels, as in the application, or with `CONCLAVE_NO_WASM=1` without, where a setup takes seconds. */
+const kernels = process.env["CONCLAVE_NO_WASM"] === "1" ? nodeEngine : withKernels(nodeEngine);
+
+/** DKLS23, likewise. */
+export const ecdsa = dkls23Scheme(kernels) as SigningScheme;
 
 /** Bytes on their way. */
 export interface Frame {
@@ -55,9 +57,13 @@ export interface ClusterOptions {
   readonly withKey?: boolean;
   /** Of the fixture key. Default: payments on regtest. */
   readonly purpose?: Purpose;
+  /** The fixture key signs by DKLS23, and every pair has its edge. Default: Taproot by FROST. */
+  readonly ecdsa?: boolean;
   readonly settings?: Partial<Omit<CustodySettings, "roster">>;
-  /** Default: `taprootScheme` for every party. */
+  /** Default: `taproot`, or `ecdsa`, for every party. */
   readonly schemeOf?: (party: number) => SigningScheme;
+  /** Beside it, for every party. */
+  readonly moreSchemes?: readonly SigningScheme[];
   readonly engine?: Engine;
 }
 
@@ -110,6 +116,8 @@ export class Cluster {
       quorum: q,
       policy,
       burialDepth: 3,
+      rawDigests: false,
+      presigning: true,
       ...options.settings,
       roster: this.roster,
     };
@@ -119,12 +127,14 @@ export class Cluster {
           n,
           t,
           quorum: q,
-          ...(options.purpose === undefined ? {} : { purpose: options.purpose }),
+          purpose: options.purpose ?? "wallet/regtest",
+          ...(options.ecdsa === true ? { scheme: "dkls23-secp256k1" as const } : {}),
           nodes: identities.map(({ id }) => fromHex(id)),
           rng: seededRng(`${seed}/key`),
         })
       : [];
     for (const [i, share] of this.shares.entries()) installShare(disks[i]!, share);
+    if (options.ecdsa === true) installEdges(disks, this.shares, seededRng(`${seed}/edges`));
     this.nodes = disks.map((disk, i) => {
       const writes = { count: 0, crash: null, failVault: false };
       const custody = this.#build({ ...disk, writes }, i + 1, `${seed}/node/${i + 1}`);
@@ -138,8 +148,9 @@ export class Cluster {
     seed: string,
   ): Custody {
     const { journal, vault } = crashable(memoryJournal(journalDisk), memoryVault(vaultDisk), writes);
-    const { schemeOf = () => taprootScheme, engine = nodeEngine } = this.#options;
-    const schemes = [schemeOf(party)];
+    const isEcdsa = this.#options.ecdsa === true;
+    const { schemeOf = () => (isEcdsa ? ecdsa : taproot), engine = isEcdsa ? kernels : nodeEngine } = this.#options;
+    const schemes = [schemeOf(party), ...(this.#options.moreSchemes ?? [])];
     return new Custody({ engine, vault, journal, rng: seededRng(seed), schemes, settings: this.settings });
   }
 
@@ -154,7 +165,7 @@ export class Cluster {
     const { publicKey, chainCode } = this.shares[0]!.record;
     return {
       network: networks.regtest,
-      scriptType: "p2tr",
+      scriptType: this.shares[0]!.record.scheme === "dkls23-secp256k1" ? "p2wpkh" : "p2tr",
       publicKey: secp256k1Group.encode(publicKey),
       chainCode,
     };
@@ -293,6 +304,23 @@ export class Cluster {
   /** Everything that one node dropped, in words. */
   dropped(party: number): readonly string[] {
     return this.events(party, "dropped").map(({ reason }) => reason);
+  }
+}
+
+/** The ends of every edge, each on its owner's disk. */
+function installEdges(
+  disks: readonly { readonly vaultDisk: VaultDisk }[],
+  shares: readonly Valid<KeyShare>[],
+  rng: Rng,
+): void {
+  const edges = dealEdges(
+    shares.map(({ self }) => self),
+    { rng },
+  );
+  for (const [i, { record, self }] of shares.entries()) {
+    const key = toHex(keyId(secp256k1Group, record)).slice(0, 32);
+    for (const [peer, edge] of edges.get(self)!)
+      memoryVault(disks[i]!.vaultDisk).put(`edge/${key}/${peer}`, edgeCodec.encode(edge));
   }
 }
 

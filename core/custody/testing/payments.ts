@@ -53,17 +53,23 @@ export const paymentRequest = (cluster: Cluster, options: PaymentOptions = {}): 
   },
 });
 
-/** One revision of one request. */
-export interface Payment {
-  readonly request: PaymentRequestBody;
+/** One revision of a request that is voted on. */
+export interface Motion {
+  readonly request: { readonly height: number };
   readonly id: Uint8Array;
   readonly number: number;
-  readonly psbt: Uint8Array;
   readonly digest: Uint8Array;
-  readonly view: PaymentView;
+  /** What an honest host says that the chain holds. */
   readonly coins: readonly KnownCoin[];
   /** Request and revision, encoded. */
   readonly proposal: Uint8Array;
+}
+
+/** One revision of a payment. */
+export interface Payment extends Motion {
+  readonly request: PaymentRequestBody;
+  readonly psbt: Uint8Array;
+  readonly view: PaymentView;
 }
 
 export interface RevisionOptions {
@@ -109,7 +115,7 @@ export function revisionOf(cluster: Cluster, request: PaymentRequestBody, option
 export const payment = (cluster: Cluster, options: PaymentOptions & RevisionOptions = {}): Payment =>
   revisionOf(cluster, paymentRequest(cluster, options), options);
 
-export function propose(cluster: Cluster, paid: Payment, { by = 1 } = {}): void {
+export function propose(cluster: Cluster, paid: Motion, { by = 1 } = {}): void {
   cluster.do(by, (custody, nowMs) => custody.propose(nowMs, paid.proposal));
   cluster.pump();
 }
@@ -119,7 +125,7 @@ export interface VoteOptions extends Partial<VoteCircumstances> {
 }
 
 /** What an honest host knows of the chain: the coins exist, and the tip is at height 10. */
-export const circumstances = (paid: Payment, options: VoteOptions = {}): VoteCircumstances => ({
+export const circumstances = (paid: Motion, options: VoteOptions = {}): VoteCircumstances => ({
   round: options.round ?? 1,
   coins: options.coins ?? paid.coins,
   tipHeight: options.tipHeight ?? 10,
@@ -131,7 +137,7 @@ export const circumstances = (paid: Payment, options: VoteOptions = {}): VoteCir
 export const vote = (
   cluster: Cluster,
   party: number,
-  paid: Payment,
+  paid: Motion,
   options: VoteOptions = {},
 ): readonly CustodyEvent[] =>
   cluster.do(party, (custody, nowMs) =>
@@ -141,14 +147,14 @@ export const vote = (
 /** These parties (default: all) vote yes, and everybody hears it. */
 export function approve(
   cluster: Cluster,
-  paid: Payment,
+  paid: Motion,
   { by = cluster.all, round = 1 }: { by?: readonly number[]; round?: number } = {},
 ): void {
   for (const party of by) vote(cluster, party, paid, { round });
   cluster.pump();
 }
 
-export const abandon = (cluster: Cluster, party: number, paid: Payment): readonly CustodyEvent[] =>
+export const abandon = (cluster: Cluster, party: number, paid: Motion): readonly CustodyEvent[] =>
   cluster.do(party, (custody, nowMs) => custody.abandon(nowMs, paid.id, paid.number));
 
 export interface AttemptOptions {
@@ -161,7 +167,7 @@ export interface AttemptOptions {
 /** Who coordinates an attempt. */
 export function coordinatorOf(
   cluster: Cluster,
-  { request: { height } }: Pick<Payment, "request">,
+  { request: { height } }: Pick<Motion, "request">,
   { attempt = 0, members = cluster.all }: AttemptOptions = {},
 ): number {
   const party = members[coordinatorIndex(members.length, height, attempt)];
@@ -169,11 +175,11 @@ export function coordinatorOf(
   return party;
 }
 
-export const attemptName = (paid: Payment, { round = 1, attempt = 0 }: AttemptOptions = {}): string =>
+export const attemptName = (paid: Motion, { round = 1, attempt = 0 }: AttemptOptions = {}): string =>
   attemptId({ request: paid.id, revision: paid.number, digest: paid.digest, round, attempt });
 
 /** Setup and acks. */
-export function open(cluster: Cluster, paid: Payment, options: AttemptOptions = {}): number {
+export function open(cluster: Cluster, paid: Motion, options: AttemptOptions = {}): number {
   const { round = 1, attempt = 0 } = options;
   const coordinator = coordinatorOf(cluster, paid, options);
   cluster.do(coordinator, (custody, nowMs) => custody.open(nowMs, paid.id, paid.number, round, attempt));
@@ -182,7 +188,7 @@ export function open(cluster: Cluster, paid: Payment, options: AttemptOptions = 
 }
 
 /** A whole attempt: setup, acks, begin, and the rounds, as far as the network lets it. */
-export function sign(cluster: Cluster, paid: Payment, options: AttemptOptions = {}): number {
+export function sign(cluster: Cluster, paid: Motion, options: AttemptOptions = {}): number {
   const coordinator = open(cluster, paid, options);
   begin(cluster, coordinator, attemptName(paid, options));
   return coordinator;

@@ -1,0 +1,181 @@
+/** Presignatures (safety rule 7): used once, for the key they were made for, and gone with the process. */
+import { secp256k1Group } from "@conclave/crypto";
+import { secp256k1 } from "@noble/curves/secp256k1.js";
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { decideSpend } from "./locks/index.ts";
+import { MAX_PRESIGNATURES, PresignaturePool } from "./presignatures.ts";
+import { SafetyLog } from "./safety-log.ts";
+import { Cluster } from "./testing/cluster.ts";
+import { memoryJournal } from "./testing/memory-journal.ts";
+import { bareDigest, carryOut, message, presign, rekey, signedAt } from "./testing/messages.ts";
+import { approve, propose, sign } from "./testing/payments.ts";
+
+const messageKey = (seed: string, settings = {}): Cluster =>
+  new Cluster({ n: 3, t: 2, ecdsa: true, purpose: "messages", seed, settings }).start();
+
+const waiting = (cluster: Cluster, party: number): number => cluster.events(party, "presigned").at(-1)?.waiting ?? 0;
+
+/** Rounds that a cluster's parties went through since `from`. */
+const roundsSince = (cluster: Cluster, from: number): ReadonlySet<string> =>
+  new Set(
+    cluster.sent
+      .slice(from)
+      .map(({ wire }) => cluster.reader.open(wire).header)
+      .filter(({ kind }) => kind.startsWith("step/"))
+      .map(({ round }) => round),
+  );
+
+function signNow(cluster: Cluster, idempotencyKey: string, options: Parameters<typeof message>[1] = {}) {
+  const motion = message(cluster, { ...options, idempotencyKey });
+  propose(cluster, motion);
+  approve(cluster, motion);
+  const from = cluster.sent.length;
+  sign(cluster, motion);
+  return { motion, rounds: roundsSince(cluster, from) };
+}
+
+describe("a presignature in the cluster", () => {
+  test("completes a message in one round, once; then the next one is used, then none is left", () => {
+    const cluster = messageKey("pool");
+    carryOut(cluster, presign(cluster, { count: 2 }));
+    const holders = cluster.all.filter((party) => waiting(cluster, party) === 2);
+    assert.equal(holders.length, 2);
+    const signatures = new Set<string>();
+    for (const [i, expected] of [["dkls23/finish"], ["dkls23/finish"], null].entries()) {
+      const { motion, rounds } = signNow(cluster, `letter ${i}`);
+      assert.deepEqual(signedAt(cluster, motion), cluster.all);
+      if (expected === null) assert.ok(rounds.has("dkls23/sign/1-commit"));
+      else assert.deepEqual([...rounds], expected);
+      const [signed] = cluster.events(1, "messageSigned").slice(-1);
+      signatures.add(signed!.signature.subarray(0, 32).join());
+      assert.deepEqual(signed!.publicKey, secp256k1Group.encode(cluster.shares[0]!.record.publicKey));
+      assert.ok(
+        secp256k1.verify(signed!.signature.subarray(0, 64), signed!.hash, signed!.publicKey, { prehash: false }),
+      );
+    }
+    assert.equal(signatures.size, 3, "every signature has a nonce of its own");
+  });
+
+  test("is spent on disk before its partial leaves, and gone after a restart", () => {
+    for (const stored of [false, true]) {
+      const cluster = messageKey("spent");
+      carryOut(cluster, presign(cluster));
+      const [holder] = cluster.all.filter((party) => waiting(cluster, party) === 1) as [number];
+      const motion = message(cluster);
+      propose(cluster, motion);
+      approve(cluster, motion);
+      // After the slot of the attempt, the second write is the presignature's.
+      cluster.crashAt(holder, { at: 2, stored });
+      const from = cluster.sent.length;
+      sign(cluster, motion);
+      assert.ok(!cluster.node(holder).alive);
+      const left = cluster.sent.slice(from).filter((frame) => frame.from === holder);
+      assert.ok(left.every(({ wire }) => !cluster.reader.open(wire).header.kind.startsWith("step/")));
+      cluster.restart(holder);
+      cluster.pump();
+      approve(cluster, motion);
+      const again = cluster.sent.length;
+      for (const attempt of [1, 2, 3]) sign(cluster, motion, { attempt });
+      assert.deepEqual(signedAt(cluster, motion), cluster.all);
+      assert.ok(!roundsSince(cluster, again).has("dkls23/finish"), "nobody uses what one of them has lost");
+    }
+  });
+
+  test("is not used for a digest that came from outside, which runs all rounds with the digest in the session", () => {
+    const cluster = messageKey("digest", { rawDigests: true });
+    carryOut(cluster, presign(cluster));
+    const motion = bareDigest(cluster, new Uint8Array(32).fill(5));
+    propose(cluster, motion);
+    approve(cluster, motion);
+    const from = cluster.sent.length;
+    sign(cluster, motion);
+    assert.deepEqual(signedAt(cluster, motion), cluster.all);
+    assert.ok(!roundsSince(cluster, from).has("dkls23/finish"));
+  });
+
+  test("is burnt when an edge among its holders is made anew", () => {
+    const cluster = messageKey("burnt");
+    carryOut(cluster, presign(cluster));
+    const [a, b] = cluster.all.filter((party) => waiting(cluster, party) === 1) as [number, number];
+    carryOut(cluster, rekey(cluster, a, b), [a, b]);
+    assert.equal(cluster.events(a, "edgeMade").length, 1);
+    const { motion, rounds } = signNow(cluster, "after");
+    assert.deepEqual(signedAt(cluster, motion), cluster.all);
+    assert.ok(!rounds.has("dkls23/finish"));
+  });
+
+  test("that a liar breaks costs one attempt: the next runs all rounds", () => {
+    const cluster = messageKey("broken");
+    carryOut(cluster, presign(cluster, { count: 3 }));
+    const motion = message(cluster);
+    propose(cluster, motion);
+    approve(cluster, motion);
+    cluster.route = (frame, { header: { round } }) => (round === "dkls23/finish" ? [] : [frame]);
+    sign(cluster, motion);
+    assert.deepEqual(signedAt(cluster, motion), []);
+    cluster.route = null;
+    const from = cluster.sent.length;
+    sign(cluster, motion, { attempt: 1 });
+    assert.deepEqual(signedAt(cluster, motion), cluster.all);
+    assert.ok(roundsSince(cluster, from).has("dkls23/sign/1-commit"));
+  });
+});
+
+describe("the pool", () => {
+  const log = () => new SafetyLog(memoryJournal({ records: [], holder: Symbol("nobody") }));
+  const bytes = (value: number): Uint8Array => new Uint8Array(32).fill(value);
+  const held = (id: number, wiped: number[] = []) => ({
+    id: bytes(id),
+    key: bytes(200),
+    path: [0, 1],
+    signers: [1, 2] as never,
+    value: id,
+    wipe: () => void wiped.push(id),
+  });
+
+  test("hands each out once: of 100 takers one gets it, and the journal says so before", () => {
+    const journal = log();
+    const pool = new PresignaturePool(journal);
+    pool.add(held(1));
+    const got = Array.from({ length: 100 }, () => pool.spend(bytes(1), bytes(9))).filter((spent) => spent !== null);
+    assert.deepEqual(got, [{ value: 1 }]);
+    assert.equal(decideSpend(journal.state, { purpose: "presignature", id: bytes(1), binding: bytes(8) }).ok, false);
+  });
+
+  test("never hands out what the journal says is spent, however it came back", () => {
+    const journal = log();
+    const pool = new PresignaturePool(journal);
+    pool.add(held(1));
+    pool.spend(bytes(1), bytes(9));
+    const wiped: number[] = [];
+    pool.add(held(1, wiped));
+    assert.equal(pool.spend(bytes(1), bytes(9)), null);
+    assert.deepEqual(wiped, [1]);
+  });
+
+  test("offers for one key and path only, another first to every request, and keeps so many", () => {
+    const pool = new PresignaturePool(log());
+    const wiped: number[] = [];
+    for (let id = MAX_PRESIGNATURES; id >= 1; id--) assert.ok(pool.add(held(id, wiped)));
+    assert.equal(pool.add(held(100, wiped)), false);
+    assert.deepEqual(wiped, [100]);
+    const first = [1, 2, 3, 4].map((request) => pool.offers(bytes(request), bytes(200), [0, 1])[0]!.id[0]);
+    assert.equal(new Set(first).size, 4);
+    assert.equal(pool.offers(bytes(1), bytes(200), [0, 1]).length, 4);
+    assert.deepEqual(pool.offers(bytes(1), bytes(200), [0, 2]), []);
+    assert.deepEqual(pool.offers(bytes(1), bytes(201), [0, 1]), []);
+    pool.close();
+    assert.equal(wiped.length, MAX_PRESIGNATURES + 1);
+  });
+
+  test("holds nothing that a journal or a vault would keep", () => {
+    const cluster = messageKey("memory");
+    const files = cluster.nodes.map(({ vaultDisk }) => [...vaultDisk.records.keys()].join());
+    carryOut(cluster, presign(cluster, { count: 4 }));
+    assert.deepEqual(
+      cluster.nodes.map(({ vaultDisk }) => [...vaultDisk.records.keys()].join()),
+      files,
+    );
+  });
+});
