@@ -1,5 +1,10 @@
-/** FROST against noble's: 2-of-3, 3-of-5, 4-of-5. In ours and in noble's every party aggregates and so verifies. */
+/**
+ * FROST against noble's: 2-of-3, 3-of-5, 4-of-5, with our WASM kernels and without. In ours and in noble's every party aggregates
+ * and so verifies.
+ */
 import { NO_TWEAK, resolveTweak, secp256k1Group, xOnly, type Group, type TweakContext } from "@conclave/crypto";
+import { nodeEngine } from "@conclave/engine-node";
+import { withKernels } from "@conclave/engine-wasm";
 import { secp256k1Taproot, signProtocol } from "@conclave/frost";
 import { keygenProtocol, type KeygenConfig } from "@conclave/keys";
 import type { PartyIndex } from "@conclave/protocol";
@@ -13,10 +18,10 @@ export interface BenchOptions {
   readonly reps?: number;
   /** Receives each line as soon as it is known. */
   readonly print: (line: Line | Ratio) => void;
-  /** The group that ours runs on, and its engine's name. Default: the portable one. */
-  readonly group?: Group;
-  readonly engine?: string;
 }
+
+/** What ours runs on. */
+const ENGINES = { wasm: withKernels(nodeEngine).secp256k1, portable: secp256k1Group } as const;
 
 /** What one (n, t) is measured with. */
 interface Shape {
@@ -34,7 +39,7 @@ const WALLET_TWEAK: TweakContext = { path: [0, 7], taproot: { merkleRoot: null }
 const WARM = 5;
 
 /** Measures and prints a line per subject and, per (n, t) and operation, our ratio to noble. Returns all lines. */
-export function run({ reps = 21, print, group = secp256k1Group, engine = "portable" }: BenchOptions): (Line | Ratio)[] {
+export function run({ reps = 21, print }: BenchOptions): (Line | Ratio)[] {
   const printed: (Line | Ratio)[] = [];
   const compare = (subjects: readonly [Subject, Subject, ...Subject[]]): void => {
     const lines = measure(subjects, { warm: WARM, reps });
@@ -43,12 +48,14 @@ export function run({ reps = 21, print, group = secp256k1Group, engine = "portab
       print(line);
     }
   };
-  for (const [n, t] of GRID) {
-    const shape = { group, peer: `conclave-frost-${engine}`, n, t };
-    compare([ourSign(shape, "sign", NO_TWEAK), nobleSign(n, t), ourSign(shape, "sign-bip32-taproot", WALLET_TWEAK)]);
-  }
-  for (const [n, t] of GRID) {
-    compare([ourKeygen({ group, peer: `conclave-keygen-${engine}`, n, t }), nobleKeygen(n, t)]);
+  for (const [engine, group] of Object.entries(ENGINES)) {
+    for (const [n, t] of GRID) {
+      const shape = { group, peer: `conclave-frost-${engine}`, n, t };
+      compare([ourSign(shape, "sign", NO_TWEAK), nobleSign(n, t), ourSign(shape, "sign-bip32-taproot", WALLET_TWEAK)]);
+    }
+    for (const [n, t] of GRID) {
+      compare([ourKeygen({ group, peer: `conclave-keygen-${engine}`, n, t }), nobleKeygen(n, t)]);
+    }
   }
   return printed;
 }

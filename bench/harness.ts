@@ -10,8 +10,10 @@ export interface Subject {
   readonly t: number;
   /** How many parties take part: n for keygen, t for sign. CPU time and bytes are divided by it. */
   readonly parties: number;
+  /** Makes what one run needs and is not measured. */
+  readonly prepare?: () => unknown;
   /** Runs the operation once. `bytes`: what all parties sent, a broadcast counted once per receiver, without framing. */
-  readonly run: () => { readonly bytes: number };
+  readonly run: (prepared: unknown) => { readonly bytes: number };
 }
 
 /** One line of output, as the peer benchmarks print it. Times in milliseconds. */
@@ -56,6 +58,20 @@ export interface Ratio {
   readonly bytes: number;
 }
 
+/** What is kept and sent, in bytes. */
+export interface Sizes {
+  readonly peer: string;
+  readonly op: "sizes";
+  readonly n: number;
+  readonly t: number;
+  /** All that one party keeps for one key. */
+  readonly share_bytes: number;
+  /** One message, by round and part. */
+  readonly message_bytes: Readonly<Record<string, number>>;
+  /** Largest resident set of the process so far. */
+  readonly peak_memory_kib: number;
+}
+
 export function ratioOf(ours: Line, peers: Line): Ratio {
   return {
     ratio: `${ours.peer} / ${peers.peer}`,
@@ -92,9 +108,10 @@ export function measure(subjects: readonly Subject[], { warm, reps }: { warm: nu
   });
 }
 
-function sample({ run, parties }: Subject, into: Samples, { keep }: { keep: boolean }): void {
+function sample({ prepare, run, parties }: Subject, into: Samples, { keep }: { keep: boolean }): void {
+  const prepared = prepare?.();
   const [cpuBefore, wallBefore] = [cpuMs(), performance.now()];
-  const { bytes } = run();
+  const { bytes } = run(prepared);
   const [wallAfter, cpuAfter] = [performance.now(), cpuMs()];
   into.bytes = bytes / parties;
   if (!keep) return;
@@ -122,6 +139,8 @@ export interface Finished<Result> {
   readonly results: readonly Result[];
   /** Bodies of all messages, a broadcast counted once per receiver. */
   readonly bytes: number;
+  /** Bytes of one message by round and part: `dkls23/sign/2-multiply direct`. */
+  readonly byRound: Readonly<Record<string, number>>;
 }
 
 /** One real session per party, codecs and views included; messages arrive in order, commits are confirmed at once. */
@@ -133,9 +152,13 @@ export function runSessions<Config, Result>(
   const ssid = ssidFromAcks("ssid/session", {}, [randomBytes(32), randomBytes(32)]);
   const results: Result[] = [];
   const queue: { to: PartyIndex; message: Message }[] = [];
+  const byRound: Record<string, number> = {};
   let bytes = 0;
   const sessions = new Map(
-    committee.map((self) => [self, new Session({ protocol, context: { ssid, self, committee }, rng: randomBytes })]),
+    committee.map((self) => [
+      self,
+      new Session({ protocol, context: { ssid, self, committee }, rng: (n: number) => new Uint8Array(randomBytes(n)) }),
+    ]),
   );
   const carryOut = (from: PartyIndex, effects: readonly Effect<Result>[]): void => {
     for (const effect of effects) {
@@ -143,6 +166,7 @@ export function runSessions<Config, Result>(
       if (effect.kind === "done") results.push(effect.result);
       if (effect.kind === "commit") carryOut(from, sessions.get(from)!.committed(effect.id));
       if (effect.kind !== "send") continue;
+      byRound[`${effect.message.round} ${effect.message.part}`] = effect.message.body.length;
       for (const to of effect.receivers) {
         bytes += effect.message.body.length;
         // A session wipes the sealed bodies that it took, so each receiver gets bytes of its own, as from a network.
@@ -156,5 +180,5 @@ export function runSessions<Config, Result>(
     carryOut(to, sessions.get(to)!.handle(message));
   }
   if (results.length !== committee.length) throw new Error(`${protocol.id}: a party has no result`);
-  return { results, bytes };
+  return { results, bytes, byRound };
 }

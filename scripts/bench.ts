@@ -1,9 +1,9 @@
 /** `npm run bench -- [NAME] [--json]`: the figures of one part, or of all. Where there is a peer, it is measured in the same run. */
 import { parseArgs } from "node:util";
-import type { Line, Ratio } from "../bench/harness.ts";
+import type { Line, Ratio, Sizes } from "../bench/harness.ts";
 import type { Figure } from "../bench/network.ts";
 
-const BENCHMARKS = ["frost", "network"] as const;
+const BENCHMARKS = ["frost", "dkls23", "network"] as const;
 
 const { values, positionals } = parseArgs({
   options: { json: { type: "boolean", default: false } },
@@ -23,11 +23,19 @@ for (const name of positionals.length > 0 ? positionals : BENCHMARKS) {
   await run({ print: values.json ? (line) => console.log(JSON.stringify(line)) : printForPeople });
 }
 
-type Printed = Line | Ratio | Figure;
+type Printed = Line | Ratio | Sizes | Figure;
 
 function printForPeople(line: Printed): void {
   const shape = `${line.op.padEnd(20)} ${line.t}-of-${line.n}`;
-  if ("ratio" in line) {
+  if ("share_bytes" in line) {
+    console.log(
+      `${shape}  a party keeps ${line.share_bytes} bytes; memory at most ${line.peak_memory_kib} KiB; messages: ${Object.entries(
+        line.message_bytes,
+      )
+        .map(([round, bytes]) => `${round} ${bytes}`)
+        .join(", ")}`,
+    );
+  } else if ("ratio" in line) {
     console.log(
       `${shape}  ratio of CPU time ${line.cpu_median} (of the fastest runs ${line.cpu_min}), of bytes ${line.bytes}\n`,
     );

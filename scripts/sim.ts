@@ -1,13 +1,14 @@
 /**
  * `npm run sim -- --seeds 1000 [--from 0]`: lives of whole clusters, each drawn from its seed, with every fault there is.
  * `npm run sim -- --seed 17`: one of them again, with everything that happened in it. `--json` for machines.
+ * `--scheme frost-secp256k1-taproot` or `--scheme dkls23-secp256k1`: with wallets of that kind only.
  * Exit status 1 if a rule was broken or a kind of fault never happened, with the seeds to replay.
  */
 import { parseArgs } from "node:util";
-import { drawScenario, FAULTS } from "../core/node/testing/scenario.ts";
+import { drawScenario, FAULTS, SCHEMES, type Scenario } from "../core/node/testing/scenario.ts";
 import { live, type Lived } from "../core/node/testing/simulation.ts";
 
-/** Campaigns shorter than this may miss a kind of fault by chance. */
+/** Campaigns shorter than this, or with one kind of wallet, may miss a kind of fault by chance. */
 const ENOUGH_FOR_EVERY_FAULT = 100;
 
 const { values } = parseArgs({
@@ -15,14 +16,20 @@ const { values } = parseArgs({
     seeds: { type: "string", default: "100" },
     from: { type: "string", default: "0" },
     seed: { type: "string" },
+    scheme: { type: "string" },
     json: { type: "boolean", default: false },
   },
 });
 
+const scheme = SCHEMES.find((known) => known === values.scheme);
+if (values.scheme !== undefined && scheme === undefined)
+  throw new RangeError(`--scheme is ${SCHEMES.join(" or ")}, not ${values.scheme}`);
+const scenarioOf = (seed: string): Scenario => drawScenario(seed, scheme === undefined ? {} : { scheme });
+
 process.exitCode = values.seed === undefined ? await campaign() : await replay(values.seed);
 
 async function replay(seed: string): Promise<number> {
-  const lived = await live(drawScenario(seed), { verbose: true });
+  const lived = await live(scenarioOf(seed), { verbose: true });
   if (values.json)
     console.log(
       JSON.stringify({
@@ -49,7 +56,7 @@ async function campaign(): Promise<number> {
   const endings = new Map<string, number>();
   const broken: Lived[] = [];
   for (let seed = from; seed < from + count; seed++) {
-    const lived = await live(drawScenario(String(seed)));
+    const lived = await live(scenarioOf(String(seed)));
     add(faults, lived.faults);
     add(endings, lived.endings);
     if (lived.violations.length === 0) continue;
@@ -57,7 +64,8 @@ async function campaign(): Promise<number> {
     if (!values.json) for (const violation of lived.violations) console.log(`seed ${seed}: BROKEN ${violation}`);
   }
   const seconds = (performance.now() - startMs) / 1_000;
-  const missing = count < ENOUGH_FOR_EVERY_FAULT ? [] : FAULTS.filter((kind) => faults.get(kind) === 0);
+  const missing =
+    count < ENOUGH_FOR_EVERY_FAULT || scheme !== undefined ? [] : FAULTS.filter((kind) => faults.get(kind) === 0);
   report({ from, count, seconds, broken, faults, endings, missing });
   return broken.length + missing.length === 0 ? 0 : 1;
 }
@@ -83,7 +91,8 @@ function report({ from, count, seconds, broken, faults, endings, missing }: Repo
   for (const [kind, times] of faults) console.log(`${String(times).padStart(9)} ${kind}`);
   console.log(`requests: ${[...endings].map(([ending, times]) => `${times} ${ending}`).join(", ")}`);
   for (const kind of missing) console.log(`NEVER HAPPENED: ${kind}`);
-  for (const { seed } of broken) console.log(`replay: npm run sim -- --seed ${seed}`);
+  for (const { seed } of broken)
+    console.log(`replay: npm run sim -- --seed ${seed}${scheme === undefined ? "" : ` --scheme ${scheme}`}`);
   console.log(`${count} tried, ${held} held, ${broken.length} violations, ${seconds.toFixed(1)} s`);
 }
 
