@@ -24,10 +24,11 @@ export const eventsOn = (db: Kysely<Schema>): Events => ({
     const oldestFirst = db.selectFrom("events").selectAll().orderBy("height").orderBy("id");
     return withReasons(db, await oldestFirst.where("request_id", "=", request).execute());
   },
-  async list({ status, limit, dueAtMs }) {
+  async list({ status, limit, dueAtMs, type }) {
     checkLimit(limit);
     const oldestFirst = db.selectFrom("events").selectAll().orderBy("height").orderBy("id").limit(limit);
-    const ofStatus = oldestFirst.where("status", "=", status);
+    const ofEveryType = oldestFirst.where("status", "=", status);
+    const ofStatus = type === undefined ? ofEveryType : ofEveryType.where("type", "=", type);
     const due = dueAtMs === undefined ? ofStatus : ofStatus.where("not_before", "<=", dueAtMs);
     return withReasons(db, await due.execute());
   },

@@ -4,10 +4,12 @@ import { sql, type Kysely } from "kysely";
 import { DEFAULT_MIGRATION_TABLE, Migrator, type Migration } from "kysely/migration";
 import type { SchemaDialect } from "./dialect.ts";
 import { history } from "./migration-1-history.ts";
+import { messages } from "./migration-2-messages.ts";
 
 /** Migrations by name. A name begins with the version it leads to, in four digits, so that names sort by it. */
 export const migrationsFor = (dialect: SchemaDialect): Readonly<Record<string, Migration>> => ({
   "0001-history": history(dialect),
+  "0002-messages": messages(dialect),
 });
 
 const versionOf = (name: string): number => Number.parseInt(name, 10) || 0;

@@ -83,6 +83,20 @@ export interface TransactionTable {
   reason: string | null;
 }
 
+export interface MessageTable {
+  id: string;
+  key_id: string;
+  /** Null for a hash whose preimage is not known. */
+  hash: string | null;
+  message: Uint8Array;
+  state: string;
+  signature: Uint8Array | null;
+  public_key: Uint8Array | null;
+  created_at: Whole;
+  signed_at: WholeOrNull;
+  reason: string | null;
+}
+
 export interface ViolationTable {
   id: Counted;
   node_id: string;
@@ -125,6 +139,7 @@ export interface Schema {
   events: EventTable;
   event_reasons: EventReasonTable;
   transactions: TransactionTable;
+  messages: MessageTable;
   byzantine_violations: ViolationTable;
   node_status: NodeStatusTable;
   wallet_addresses: AddressTable;

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { describe, it } from "node:test";
 import { AssertionError } from "@conclave/bytes";
+import { sampleEvent, sampleMessage, sampleRequest } from "@conclave/node/testing";
 import {
   DummyDriver,
   Kysely,
@@ -17,7 +18,11 @@ import {
   type Dialect,
 } from "kysely";
 import type { SchemaDialect } from "./dialect.ts";
+import { eventsOn } from "./events.ts";
+import { messagesOn } from "./messages.ts";
 import { migrate, migrationsFor } from "./migrations.ts";
+import { requestsOn } from "./requests.ts";
+import type { Schema } from "./schema.ts";
 import { openSqlite, shimmed, sqliteSchema } from "./sqlite.ts";
 
 interface Sample {
@@ -176,7 +181,7 @@ describe("the SQLite file", () => {
       const db = new Kysely<object>({ dialect });
       const failing = {
         ...migrationsFor(schema),
-        "0002-fails": {
+        "0003-fails": {
           async up(db: Kysely<unknown>) {
             await db.schema.createTable("second").addColumn("a", "integer").execute();
             throw new Error("no second schema today");
@@ -189,6 +194,34 @@ describe("the SQLite file", () => {
       await migrate(db, migrationsFor(schema), file);
       await migrate(db, migrationsFor(schema), file);
       assert((await db.introspection.getTables()).some(({ name }) => name === "audit_log"));
+      await db.destroy();
+    }),
+  );
+});
+
+describe("schema 2", () => {
+  it(
+    "takes over the events of schema 1 with their reasons, and takes in what schema 1 refused",
+    withFile(async (file) => {
+      const { dialect, schema } = openSqlite(file);
+      const db = new Kysely<Schema>({ dialect });
+      const { "0001-history": first } = migrationsFor(schema);
+      assert(first !== undefined);
+      await migrate(db, { "0001-history": first }, file);
+      const [requests, events] = [requestsOn(db), eventsOn(db)];
+      await requests.insert(sampleRequest(1));
+      const old = sampleEvent(1, { status: "FAILED", error: "gave up", reasons: ["one", "two"] });
+      await events.insert(old);
+      await events.insert(sampleEvent(2, { status: "SUCCESS", result: Uint8Array.of(1, 2) }));
+      await assert.rejects(events.insert(sampleEvent(3, { type: "REKEY" })), /CHECK constraint/);
+
+      await migrate(db, migrationsFor(schema), file);
+      assert.deepEqual(await events.get(old.id), old);
+      assert.deepEqual((await events.get(sampleEvent(2).id))?.result, Uint8Array.of(1, 2));
+      assert.equal(await events.insert(sampleEvent(3, { type: "REKEY" })), "saved");
+      await messagesOn(db).upsert(sampleMessage(1));
+      await assert.rejects(events.insert(sampleEvent(4, { request: sampleRequest(9).id })), /FOREIGN KEY/);
+      await assert.rejects(db.deleteFrom("events").where("id", "=", old.id).execute(), /FOREIGN KEY/);
       await db.destroy();
     }),
   );

@@ -6,6 +6,7 @@ import { auditOn } from "./audit.ts";
 import type { Database } from "./dialect.ts";
 import { eventsOn } from "./events.ts";
 import { unavailable } from "./failures.ts";
+import { messagesOn } from "./messages.ts";
 import { migrate, migrationsFor } from "./migrations.ts";
 import { addressesOn, nodesOn, violationsOn } from "./operations.ts";
 import { preparePrivateFile } from "./private-file.ts";
@@ -50,6 +51,7 @@ class SqlStore implements Store {
   readonly votes: StoreTables["votes"];
   readonly events: StoreTables["events"];
   readonly transactions: StoreTables["transactions"];
+  readonly messages: StoreTables["messages"];
   readonly violations: StoreTables["violations"];
   readonly nodes: StoreTables["nodes"];
   readonly addresses: StoreTables["addresses"];
@@ -66,6 +68,7 @@ class SqlStore implements Store {
     this.votes = tables.votes;
     this.events = tables.events;
     this.transactions = tables.transactions;
+    this.messages = tables.messages;
     this.violations = tables.violations;
     this.nodes = tables.nodes;
     this.addresses = tables.addresses;
@@ -115,6 +118,7 @@ class SqlStore implements Store {
       votes: guarded(votesOn(db), this.#guard),
       events: guarded(eventsOn(db), this.#guard),
       transactions: guarded(transactionsOn(db), this.#guard),
+      messages: guarded(messagesOn(db), this.#guard),
       violations: guarded(violationsOn(db), this.#guard),
       nodes: guarded(nodesOn(db), this.#guard),
       addresses: guarded(addressesOn(db), this.#guard),

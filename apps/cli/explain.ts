@@ -5,6 +5,8 @@ import { EXIT, CliError, type ExitCode } from "./exit.ts";
 const EXIT_OF: { readonly [P in ProblemName]?: ExitCode } = {
   "refused-by-policy": EXIT.refused,
   "fee-too-high": EXIT.refused,
+  "digests-not-allowed": EXIT.refused,
+  "message-refused": EXIT.refused,
   "request-timeout": EXIT.timeout,
   unauthorized: EXIT.usage,
   "parameters-invalid": EXIT.usage,
@@ -15,6 +17,9 @@ const EXIT_OF: { readonly [P in ProblemName]?: ExitCode } = {
   "fee-too-low": EXIT.usage,
   "idempotency-key-reused": EXIT.usage,
   "host-refused": EXIT.usage,
+  "key-not-found": EXIT.usage,
+  "presign-refused": EXIT.usage,
+  "rekey-refused": EXIT.usage,
   "too-many-requests": EXIT.notReady,
 };
 

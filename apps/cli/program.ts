@@ -25,6 +25,7 @@ export function createProgram(): Program {
   const program = rootCommand();
   addWallet(program, runs);
   addPayments(program, runs);
+  addSigning(program, runs);
   addCluster(program, runs);
   addConfig(program, runs);
   addNetwork(program);
@@ -87,6 +88,7 @@ function addWallet(program: Command, runs: Runs): void {
   wallet
     .command("address")
     .description("show the next unused address")
+    .option("--account <account>", "taproot (the default) or segwit")
     .action(runs(async () => (await import("./commands/wallet.ts")).showAddress));
 }
 
@@ -97,6 +99,7 @@ function addPayments(program: Command, runs: Runs): void {
     .requiredOption("--to <address>", "recipient")
     .requiredOption("--amount <amount>", "50000 (satoshis) or 0.0005btc")
     .option("--fee-rate <sat/vB>", "such as 2.5; the node chooses otherwise")
+    .option("--account <account>", "whose coins pay: taproot or segwit; the first whose coins suffice otherwise")
     .option("--metadata <text>", "public note in the transaction, at most 80 bytes")
     .addOption(
       new Option("--wait [state]", "wait until it is in the network, or confirmed")
@@ -130,6 +133,49 @@ function addCluster(program: Command, runs: Runs): void {
     .command("nodes")
     .description("list the nodes")
     .action(runs(async () => (await import("./commands/cluster.ts")).listNodes));
+  cluster
+    .command("rekey")
+    .description("have two nodes make their edge of a key anew, after it died")
+    .argument("<a>", "name or number of a node")
+    .argument("<b>", "name or number of another one")
+    .option("--key <key>", "id or name of the key; every key that has edges otherwise")
+    .action(runs(async () => (await import("./commands/rekey.ts")).rekey));
+}
+
+function addSigning(program: Command, runs: Runs): void {
+  program
+    .command("sign")
+    .description("have a message signed with a key for messages")
+    .requiredOption("--key <key>", 'id or name of the key, as "conclave keys" shows')
+    .option("--message <text>", "sign this text")
+    .option("--file <file>", "sign what is in this file")
+    .option("--digest <hex>", "sign these 32 bytes as they are; nodes refuse it unless they run with --allow-digests")
+    .addOption(
+      new Option("--hash <name>", "how the message is hashed (default: sha256)").choices([
+        "sha256",
+        "sha256d",
+        "keccak256",
+      ]),
+    )
+    .option("--wait-timeout <seconds>", "how long to wait for the signature", "180")
+    .option("--idempotency-key <key>", "of an earlier try, to get the same signature")
+    .action(runs(async () => (await import("./commands/sign.ts")).sign));
+  const keys = program
+    .command("keys")
+    .description("list the keys of the cluster")
+    .action(runs(async () => (await import("./commands/keys.ts")).listKeys));
+  keys
+    .command("create")
+    .description("make a key for messages, and wait until every node has certified it")
+    .requiredOption("--name <name>", "what to call it: 1 to 32 lower-case letters, digits, - or _")
+    .option("--wait-timeout <seconds>", "how long to wait for it", "180")
+    .action(runs(async () => (await import("./commands/keys.ts")).createKey));
+  keys
+    .command("presign")
+    .description("have signatures prepared, each of which then takes a message one round instead of several")
+    .argument("<key>", "id or name of a key for messages")
+    .option("--count <n>", "how many, 1 to 20", "10")
+    .action(runs(async () => (await import("./commands/keys.ts")).presignKey));
 }
 
 function addConfig(program: Command, runs: Runs): void {

@@ -45,7 +45,7 @@ export async function startClusterNode(options: ClusterNodeOptions): Promise<Clu
 async function openParts(options: ClusterNodeOptions, opened: (() => Promise<void>)[]): Promise<ClusterNode> {
   const { prepared, settings, transport, timings, notify } = options;
   const { custody, store } = prepared;
-  const { roster, network, threshold, quorum, policy, burialDepth } = settings;
+  const { roster, network, threshold, quorum, rawDigests, policy, burialDepth } = settings;
   const self = custody.entry.id;
   const port = await custody.open(settings);
   opened.push(() => port.close());
@@ -57,6 +57,7 @@ async function openParts(options: ClusterNodeOptions, opened: (() => Promise<voi
     network,
     threshold,
     quorum,
+    rawDigests,
     policy,
     burialDepth,
     requiredConfirmations: options.requiredConfirmations,

@@ -17,9 +17,9 @@ import {
   type CustodySettings,
   type Vault,
 } from "@conclave/custody";
-import { nodeEngine } from "@conclave/engine-node";
 import { JournalLocked, openJournal } from "@conclave/journal-sqlite";
 import { createVault, openVault } from "@conclave/vault-file";
+import { engine } from "./engine.ts";
 import { schemesOf } from "./schemes.ts";
 
 /** Where a node's secrets and promises are. */
@@ -69,7 +69,7 @@ function serve(port: MessagePort): void {
       place = first;
       vault = openNodeVault(first);
       const identity =
-        first.create && !hasIdentity(vault) ? createIdentity(nodeEngine, vault, rng) : loadIdentity(nodeEngine, vault);
+        first.create && !hasIdentity(vault) ? createIdentity(engine, vault, rng) : loadIdentity(engine, vault);
       return { entry: rosterEntry(identity, first.name) };
     });
     port.once("message", (settings: CustodySettings) => {
@@ -77,11 +77,11 @@ function serve(port: MessagePort): void {
         assert(vault !== null && place !== null, "the vault opens before the journal");
         const journal = openJournal({ file: place.journalFile, create: place.create });
         const custody = new Custody({
-          engine: nodeEngine,
+          engine,
           vault,
           journal,
           rng,
-          schemes: schemesOf(nodeEngine),
+          schemes: schemesOf(engine),
           settings,
         });
         serveCustody(custody, {

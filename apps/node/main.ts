@@ -19,7 +19,21 @@ interface UpFlags {
   readonly yes?: true;
   readonly once?: true;
   readonly json?: true;
+  readonly allowDigests?: true;
+  readonly fundSegwit?: true;
+  readonly taprootOnly?: true;
 }
+
+interface SingleFlags {
+  readonly name: string;
+  readonly data: string;
+  readonly port: number;
+  readonly passwordFile?: string;
+  readonly allowDigests?: true;
+  readonly presigning?: true;
+}
+
+const ALLOW_DIGESTS = "sign hashes whose messages nobody shows, with keys for messages (default: refuse)";
 
 /** As in the wallet command, and sysexits' EX_TEMPFAIL: another process is in the way, so that trying later may do. */
 const EXIT = { failed: 1, usage: 2, inUse: 75 } as const;
@@ -46,6 +60,9 @@ export async function main(argv: readonly string[]): Promise<number> {
     .option("--yes", "do not ask")
     .option("--once", "pay once, then stop")
     .option("--json", "one JSON line per phase")
+    .option("--taproot-only", "do not make the segwit key, which takes every node some seconds")
+    .option("--fund-segwit", "give the segwit account regtest coins too")
+    .option("--allow-digests", ALLOW_DIGESTS)
     .action(async (flags: UpFlags) => {
       code = await runUp(flags);
     });
@@ -56,8 +73,15 @@ export async function main(argv: readonly string[]): Promise<number> {
     .option("--data <dir>", "where the network lives", ".conclave")
     .option("--port <port>", "port of its API", wholeNumber(1, 65_535), DEFAULT_PORT_BASE)
     .option("--password-file <file>", "file with the vault's password (or CONCLAVE_PASSWORD_FILE, or a prompt)")
-    .action(async (flags: { name: string; data: string; port: number; passwordFile?: string }) => {
-      code = await runSingle({ ...flags, passwordFile: flags.passwordFile });
+    .option("--allow-digests", ALLOW_DIGESTS)
+    .option("--presigning", "prepare signatures with others when one of them asks (default: refuse)")
+    .action(async (flags: SingleFlags) => {
+      code = await runSingle({
+        ...flags,
+        passwordFile: flags.passwordFile,
+        allowDigests: flags.allowDigests === true,
+        presigning: flags.presigning === true,
+      });
     });
   try {
     await program.parseAsync([...argv], { from: "user" });
@@ -89,7 +113,17 @@ async function runUp(flags: UpFlags): Promise<number> {
   const asked = { names: flags.names, nodes, threshold: askedThreshold, quorum: askedQuorum };
   const once = flags.once === true;
   const json = flags.json === true;
-  return up({ shape: { names, threshold, quorum }, asked, data, portBase, fresh: flags.fresh === true, once, json });
+  return up({
+    shape: { names, threshold, quorum },
+    asked,
+    data,
+    portBase,
+    fresh: flags.fresh === true,
+    once,
+    json,
+    allowDigests: flags.allowDigests === true,
+    segwit: flags.taprootOnly === true ? "none" : flags.fundSegwit === true ? "funded" : "empty",
+  });
 }
 
 /** Options that do not fit together. The message says which would. */

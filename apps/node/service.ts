@@ -1,71 +1,22 @@
 /** A node as its HTTP API shows it: document 004's shapes over the node's own words. */
 import { fsmStateOf, ServiceError, type InputOf, type NodeService, type Transaction } from "@conclave/api";
-import {
-  AddressError,
-  AmountError,
-  FeeRateError,
-  FeeTooHigh,
-  FeeTooLow,
-  InsufficientFunds,
-  OutputBelowDust,
-  parseAmount,
-  parseFeeRate,
-  printFeeRate,
-  TooManyInputs,
-  type NetworkName,
-} from "@conclave/bitcoin";
-import { requestCodec } from "@conclave/custody";
-import { evidenceCodec, type NodeId, type Roster } from "@conclave/consensus";
-import {
-  ChainLied,
-  ChainUnreachable,
-  IdempotencyConflict,
-  parseCursor,
-  parseRequestId,
-  WalletNotReady,
-  type BitcoinChain,
-  type ConclaveNode,
-  type Cursor,
-  type Store,
-  type StoredTransaction,
-} from "@conclave/node";
+import { parseAmount, parseFeeRate, printFeeRate, sumSats } from "@conclave/bitcoin";
 import { CodecError, toHex } from "@conclave/bytes";
+import { evidenceCodec, type NodeId } from "@conclave/consensus";
+import { requestCodec } from "@conclave/custody";
+import { parseCursor, parseRequestId, WalletNotReady, type Cursor, type StoredTransaction } from "@conclave/node";
+import { ascending, iso, votesOf, type Names, type ServiceParts } from "./service-answers.ts";
+import { translated } from "./service-problems.ts";
+import { signingService } from "./signing-service.ts";
 import { VERSION } from "./version.ts";
 
-export interface ServiceParts {
-  readonly node: ConclaveNode;
-  readonly store: Store;
-  readonly chain: BitcoinChain;
-  readonly roster: Roster;
-  readonly self: NodeId;
-  readonly network: NetworkName;
-  readonly quorum: number;
-  readonly startedAtMs: number;
-}
-
-/** What the wallet's and the chain's errors are called on the wire. */
-const PROBLEM_OF = [
-  [AddressError, "recipient-invalid"],
-  [AmountError, "request-invalid"],
-  [FeeRateError, "request-invalid"],
-  [OutputBelowDust, "amount-below-dust"],
-  [InsufficientFunds, "insufficient-funds"],
-  [TooManyInputs, "too-many-inputs"],
-  [FeeTooHigh, "fee-too-high"],
-  [FeeTooLow, "fee-too-low"],
-  [IdempotencyConflict, "idempotency-key-reused"],
-  [WalletNotReady, "not-ready"],
-  [ChainUnreachable, "chain-unreachable"],
-  [ChainLied, "chain-unreachable"],
-] as const;
-
-const iso = (ms: number): string => new Date(ms).toISOString();
-
+/** Everything that the routes ask of a node. */
 export function nodeService(parts: ServiceParts): NodeService {
   const { node, store, chain, roster, self, network, startedAtMs } = parts;
   const nodeNumber = (id: NodeId): number => roster.nodes.findIndex((entry) => entry.id === id) + 1;
   const nodeName = (id: NodeId): string => roster.nodes.find((entry) => entry.id === id)?.name ?? id.slice(0, 8);
-  const show = (row: StoredTransaction): Promise<Transaction> => transactionOf(parts, row, { nodeNumber, nodeName });
+  const names: Names = { nodeNumber, nodeName };
+  const show = (row: StoredTransaction): Promise<Transaction> => transactionOf(parts, row, names);
 
   return {
     health: () =>
@@ -79,7 +30,7 @@ export function nodeService(parts: ServiceParts): NodeService {
     async ready() {
       const cluster = await node.cluster();
       const { state, message } = chain.health();
-      const missing = node.wallet === null ? ["the cluster has no wallet key yet"] : [];
+      const missing = node.accounts.length === 0 ? ["the cluster has no wallet key yet"] : [];
       if (cluster.status === "halted") missing.push(...cluster.reasons);
       if (state !== "ok") missing.push(`the Bitcoin chain does not answer: ${message}`);
       if (missing.length > 0) throw new ServiceError("not-ready", missing.join("; "), { retryAfterSeconds: 5 });
@@ -97,6 +48,7 @@ export function nodeService(parts: ServiceParts): NodeService {
     createTransaction: ({ body, idempotencyKey }) =>
       translated(async () => {
         const id = await node.createPayment({
+          account: body.account ?? null,
           recipient: body.recipient,
           amount: parseAmount(body.amount_sats),
           feeRate: body.fee_rate === undefined ? null : parseFeeRate(body.fee_rate),
@@ -124,28 +76,42 @@ export function nodeService(parts: ServiceParts): NodeService {
 
     balance: () =>
       translated(async () => {
-        const { confirmed, unconfirmed, locked, immature, spendable, height } = await node.balance();
+        const accounts = await node.balances();
+        const whole = (name: "confirmed" | "unconfirmed" | "locked" | "immature" | "spendable"): number =>
+          Number(sumSats(accounts.map((balance) => balance[name])));
         return {
           network,
-          confirmed_sats: Number(confirmed),
-          unconfirmed_sats: Number(unconfirmed),
-          locked_sats: Number(locked),
-          immature_sats: Number(immature),
-          spendable_sats: Number(spendable),
-          height,
+          confirmed_sats: whole("confirmed"),
+          unconfirmed_sats: whole("unconfirmed"),
+          locked_sats: whole("locked"),
+          immature_sats: whole("immature"),
+          spendable_sats: whole("spendable"),
+          accounts: accounts.map(({ account, confirmed, unconfirmed, locked, immature, spendable }) => ({
+            account,
+            kind: kindOf(account),
+            confirmed_sats: Number(confirmed),
+            unconfirmed_sats: Number(unconfirmed),
+            locked_sats: Number(locked),
+            immature_sats: Number(immature),
+            spendable_sats: Number(spendable),
+          })),
+          height: Math.min(...accounts.map(({ height }) => height)),
         };
       }),
 
-    address: () =>
+    address: ({ account: asked }) =>
       translated(async () => {
-        const wallet = node.wallet;
-        if (wallet === null) throw new WalletNotReady("the cluster has no wallet key yet");
-        const { address, branch, index } = await wallet.address();
-        return { address, network, kind: "p2tr", path: `${branch}/${index}`, key_id: toHex(wallet.keyId) };
+        const view = asked === undefined ? node.accounts[0] : node.account(asked);
+        if (!view) throw new WalletNotReady(`the cluster has no ${asked ?? "wallet"} key yet`);
+        const { address, branch, index } = await view.address();
+        const { account, keyId } = view;
+        return { address, network, account, kind: kindOf(account), path: `${branch}/${index}`, key_id: toHex(keyId) };
       }),
 
+    ...signingService(parts, names),
+
     async clusterStatus() {
-      const { keyIds, reasons, ...view } = await node.cluster();
+      const { keyIds, reasons, deadEdges, ...view } = await node.cluster();
       return {
         ...view,
         reasons: [...reasons],
@@ -153,6 +119,12 @@ export function nodeService(parts: ServiceParts): NodeService {
         network,
         node_id: nodeNumber(self),
         key_ids: [...keyIds],
+        dead_edges: deadEdges.map(({ key, between, reason, rekeying }) => ({
+          key_id: key,
+          between: ascending(between.map(nodeNumber)),
+          reason,
+          rekeying,
+        })),
         version: VERSION,
       };
     },
@@ -182,55 +154,33 @@ export function nodeService(parts: ServiceParts): NodeService {
   };
 }
 
-async function transactionOf(
-  { store, node, quorum }: ServiceParts,
-  row: StoredTransaction,
-  { nodeNumber, nodeName }: { nodeNumber: (id: NodeId) => number; nodeName: (id: NodeId) => string },
-): Promise<Transaction> {
+const kindOf = (account: "taproot" | "segwit") => (account === "taproot" ? "p2tr" : "p2wpkh");
+
+async function transactionOf(parts: ServiceParts, row: StoredTransaction, names: Names): Promise<Transaction> {
+  const { store, node } = parts;
   const stored = await store.requests.get(row.txid);
-  const request = stored === undefined ? null : requestCodec.decode(stored.body);
-  const round = (await store.votes.rounds(row.txid)).at(-1);
-  const votes = round === undefined ? [] : (await store.votes.list(round.id)).filter(({ order }) => order === "first");
-  const cast = votes
-    .map(({ node: voter, approve, receivedAtMs }) => ({
-      node_id: nodeNumber(voter),
-      node: nodeName(voter),
-      value: approve ? (1 as const) : (0 as const),
-      received_at: iso(receivedAtMs),
-    }))
-    .toSorted((a, b) => a.node_id - b.node_id);
-  const approve = cast.filter(({ value }) => value === 1).length;
+  const decoded = stored === undefined ? null : requestCodec.decode(stored.body);
+  const request = decoded?.kind === "payment" ? decoded : null;
+  const paying = node.accounts.find(({ keyId }) => request !== null && toHex(keyId) === toHex(request.wallet));
   return {
     txid: row.txid,
+    account: paying?.account ?? null,
     state: row.state,
     fsm_state: fsmStateOf(row.state),
     settled: row.state === "confirmed" || row.state === "aborted_timeout",
     recipient: row.recipient,
     amount_sats: Number(row.amountSats),
     fee_sats: row.feeSats === null ? null : Number(row.feeSats),
-    fee_rate: request?.kind === "payment" ? Number(printFeeRate(request.payment.feeRate)) : null,
+    fee_rate: request === null ? null : Number(printFeeRate(request.payment.feeRate)),
     metadata: row.metadata,
-    votes: { approve, reject: cast.length - approve, required: quorum, cast },
-    signers: node
-      .signersOf(row.txid)
-      .map(nodeNumber)
-      .toSorted((a, b) => a - b),
+    votes: await votesOf(parts, row.txid, names),
+    signers: ascending(node.signersOf(row.txid).map(names.nodeNumber)),
     confirmations: row.confirmations,
     bitcoin_txid: row.bitcoinTxid,
     created_at: iso(row.createdAtMs),
     confirmed_at: row.confirmedAtMs === null ? null : iso(row.confirmedAtMs),
     reason: row.reason,
   };
-}
-
-async function translated<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    const row = PROBLEM_OF.find(([type]) => error instanceof type);
-    if (row === undefined) throw error;
-    throw new ServiceError(row[1], (error as Error).message, { cause: error });
-  }
 }
 
 /** The store's cursor holds a dot; the API's alphabet does not. */

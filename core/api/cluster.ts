@@ -1,15 +1,41 @@
 /** Who the nodes are, who answers, and whether the cluster can sign. */
 import { z } from "zod";
-import { height, keyId, network, nodeName, nodeNumber, timestamp } from "./fields.ts";
+import { height, hexKeyId, keyId, network, nodeName, nodeNumber, requestId, timestamp } from "./fields.ts";
+import { strictFields } from "./strict.ts";
 
 /** Party counts: 1 to 32. */
 const count = z.number().int().min(0).max(32);
+
+/** Two nodes that do not sign together with a key until they have made their edge of it anew. */
+export const deadEdge = z.object({
+  key_id: hexKeyId,
+  between: z.array(nodeNumber).length(2).describe("The two nodes, ascending"),
+  reason: z.string(),
+  rekeying: z.boolean().describe("True once they were asked to make it anew"),
+});
+
+/** `POST /api/v1/cluster/rekey`. */
+export const rekeyRequest = strictFields({
+  key: hexKeyId,
+  a: nodeNumber.describe("One end of the edge"),
+  b: nodeNumber.describe("The other end"),
+});
+
+export type RekeyRequest = z.output<typeof rekeyRequest>;
+
+export const rekeying = z.object({
+  request: requestId,
+  key_id: hexKeyId,
+  between: z.array(nodeNumber).length(2).describe("The two nodes, ascending"),
+});
+
+export type Rekeying = z.output<typeof rekeying>;
 
 export const clusterStatus = z.object({
   status: z
     .enum(["ok", "degraded", "halted"])
     .describe("ok: every node answers; degraded: enough to sign, not all; halted: too few to sign"),
-  reasons: z.array(z.string()).max(64).describe("Why it is not ok, a sentence each; empty if ok"),
+  reasons: z.array(z.string()).max(128).describe("Why it is not ok, a sentence each; empty if ok"),
   cluster: nodeName.or(z.string().max(64)),
   network,
   node_id: nodeNumber.describe("The node that answered"),
@@ -20,6 +46,12 @@ export const clusterStatus = z.object({
   online: count.describe("Nodes that answer and are not banned, the answering node included"),
   height: height.describe("Height of the cluster's ledger"),
   key_ids: z.array(keyId).max(64).describe("Keys that this node holds a share of"),
+  dead_edges: z
+    .array(deadEdge)
+    .max(1_024)
+    .describe(
+      "Pairs of nodes that do not sign together: this node and others, and others as far as it heard since it started",
+    ),
   version: z.string().max(64).describe("Software version of the answering node"),
 });
 

@@ -33,7 +33,7 @@ export const feeRate = z
   .describe("Fee rate in sat/vB, at most three decimals");
 
 /** Bytes of well-formed text, or undefined for text with half of a surrogate pair, which UTF-8 cannot hold. */
-const utf8Length = (value: string): number | undefined =>
+export const utf8Length = (value: string): number | undefined =>
   /\p{Surrogate}/u.test(value) ? undefined : utf8(value).length;
 
 export const metadata = z
@@ -83,6 +83,27 @@ export const keyId = z
   .string()
   .regex(/^[0-9a-f]{8,64}$/)
   .describe("Key id, hexadecimal");
+
+/** A group key's id, whole: what requests name a key by. */
+export const hexKeyId = z
+  .string({ error: "a key id is hexadecimal text" })
+  .regex(/^[0-9a-f]{64}$/, { error: 'a key id is 64 lower-case hexadecimal digits, as "conclave keys" shows them' })
+  .describe("Key id, 64 hexadecimal digits");
+
+/** Id of a request that is no payment. */
+export const requestId = z
+  .string()
+  .regex(/^[0-9a-f]{64}$/, { error: "an id is 64 lower-case hexadecimal digits, as the node returned it" })
+  .describe("Conclave's id of the request, 64 hexadecimal digits");
+
+/** Accounts of the wallet: each has a key of its own, and a payment spends from one. */
+export const ACCOUNTS = ["taproot", "segwit"] as const;
+
+export type Account = (typeof ACCOUNTS)[number];
+
+export const account = z
+  .enum(ACCOUNTS, { error: `account must be ${ACCOUNTS.join(" or ")}` })
+  .describe("taproot: signed by FROST; segwit: P2WPKH, signed by threshold ECDSA");
 
 /** Height of the cluster's ledger or of the Bitcoin chain; which one, the field's description says. */
 export const height = z.number().int().min(0);

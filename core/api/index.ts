@@ -1,10 +1,15 @@
 export { ApiAnswerInvalid, ApiProblem, ApiUnreachable, createClient, fillPath } from "./client.ts";
 export type { Client, ClientOptions, Fetch } from "./client.ts";
 export { clusterNode, clusterStatus, nodePage } from "./cluster.ts";
-export type { ClusterNode, ClusterStatus, NodePage } from "./cluster.ts";
-export { MAX_AMOUNT_SATS, MAX_METADATA_BYTES } from "./fields.ts";
+export type { ClusterNode, ClusterStatus, NodePage, Rekeying, RekeyRequest } from "./cluster.ts";
+export { ACCOUNTS, MAX_AMOUNT_SATS, MAX_METADATA_BYTES } from "./fields.ts";
+export type { Account } from "./fields.ts";
 export { health, readiness } from "./health.ts";
 export type { Health, Readiness } from "./health.ts";
+export { keyPage, keyRequest, MAX_PRESIGNATURES } from "./key.ts";
+export type { Key, KeyPage, KeyRequest, KeyUnderWay, Presigning, PresignRequest, RequestedKey } from "./key.ts";
+export { MAX_MESSAGE_BYTES, MESSAGE_HASHES, MESSAGE_STATES, message, messageRequest } from "./message.ts";
+export type { Message, MessageHash, MessageRequest, MessageState } from "./message.ts";
 export { openApiDocument } from "./openapi.ts";
 export type { Json } from "./openapi.ts";
 export {

@@ -1,24 +1,39 @@
 /** The API as an OpenAPI 3.1 document, made from the table of routes. */
 import { z } from "zod";
-import { clusterNode, clusterStatus, nodePage } from "./cluster.ts";
+import { clusterNode, clusterStatus, deadEdge, nodePage, rekeying, rekeyRequest } from "./cluster.ts";
 import { health, readiness } from "./health.ts";
+import { key, keyPage, keyRequest, keyUnderWay, presigning, presignRequest, requestedKey } from "./key.ts";
+import { message, messageRequest } from "./message.ts";
 import { problem, PROBLEM_MEDIA_TYPE, PROBLEMS, type ProblemName } from "./problem.ts";
 import { COMMON_PROBLEMS, idempotencyKey, OPERATIONS, routeOf, type Operation, type Route } from "./routes.ts";
 import { transaction, transactionPage, transactionRequest } from "./transaction.ts";
-import { balance, walletAddress } from "./wallet.ts";
+import { accountBalance, balance, walletAddress } from "./wallet.ts";
 
 /** JSON, as far as a document holds it. */
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 
 const NAMED = {
+  AccountBalance: accountBalance,
   Address: walletAddress,
   Balance: balance,
   ClusterNode: clusterNode,
   ClusterStatus: clusterStatus,
+  DeadEdge: deadEdge,
   Health: health,
+  Key: key,
+  KeyPage: keyPage,
+  KeyRequest: keyRequest,
+  KeyUnderWay: keyUnderWay,
+  Message: message,
+  MessageRequest: messageRequest,
   NodePage: nodePage,
+  PresignRequest: presignRequest,
+  Presigning: presigning,
   Problem: problem,
   Readiness: readiness,
+  RekeyRequest: rekeyRequest,
+  Rekeying: rekeying,
+  RequestedKey: requestedKey,
   Transaction: transaction,
   TransactionPage: transactionPage,
   TransactionRequest: transactionRequest,

@@ -1,12 +1,14 @@
 /** Every route, once. The server, the typed client and the OpenAPI document are made from this table. */
 import { z } from "zod";
-import { clusterStatus, nodePage } from "./cluster.ts";
-import { txid } from "./fields.ts";
+import { clusterStatus, nodePage, rekeying, rekeyRequest } from "./cluster.ts";
+import { hexKeyId, requestId, txid } from "./fields.ts";
 import { health, readiness } from "./health.ts";
+import { keyPage, keyRequest, presigning, presignRequest, requestedKey } from "./key.ts";
+import { MAX_MESSAGE_BYTES, message, messageRequest } from "./message.ts";
 import type { ProblemName } from "./problem.ts";
 import { strictFields } from "./strict.ts";
 import { transaction, transactionPage, transactionQuery, transactionRequest } from "./transaction.ts";
-import { balance, walletAddress } from "./wallet.ts";
+import { addressQuery, balance, walletAddress } from "./wallet.ts";
 
 export interface Route {
   readonly method: "GET" | "POST";
@@ -18,6 +20,8 @@ export interface Route {
   readonly params?: z.ZodObject;
   readonly query?: z.ZodObject;
   readonly body?: z.ZodObject;
+  /** Longest body that is read, where the server's own limit would be too short. */
+  readonly maxBodyBytes?: number;
   /**
    * True if the route takes an `Idempotency-Key` header: with it, a repeated request is carried out once. Without it every
    * request stands for itself, as in document 004.
@@ -135,8 +139,96 @@ export const routes = {
     path: "/api/v1/wallet/address",
     summary: "Where to pay the wallet",
     access: "read",
+    query: addressQuery,
     success: { status: 200, description: "The next unused address", schema: walletAddress },
-    problems: ["not-ready", "chain-unreachable"],
+    problems: ["parameters-invalid", "not-ready", "chain-unreachable"],
+  },
+  createMessage: {
+    method: "POST",
+    path: "/api/v1/messages",
+    summary: "Ask the cluster to sign a message",
+    access: "change",
+    idempotent: true,
+    body: messageRequest,
+    // Two digits a byte, and the rest of the request.
+    maxBodyBytes: 2 * MAX_MESSAGE_BYTES + 4_096,
+    success: {
+      status: 201,
+      description: "The request was taken; its votes and its signature follow",
+      schema: message,
+      location: "/api/v1/messages/:id",
+    },
+    problems: [
+      "body-not-json",
+      "parameters-invalid",
+      "digests-not-allowed",
+      "key-not-found",
+      "idempotency-key-reused",
+      "body-too-large",
+      "media-type-unsupported",
+      "request-invalid",
+      "message-refused",
+    ],
+  },
+  message: {
+    method: "GET",
+    path: "/api/v1/messages/:id",
+    summary: "One message and its signature",
+    access: "read",
+    params: strictFields({ id: requestId }),
+    success: { status: 200, description: "As this node knows it", schema: message },
+    problems: ["parameters-invalid", "message-not-found"],
+  },
+  keys: {
+    method: "GET",
+    path: "/api/v1/keys",
+    summary: "The keys of the cluster",
+    access: "read",
+    success: { status: 200, description: "Those that this node holds a share of", schema: keyPage },
+    problems: [],
+  },
+  createKey: {
+    method: "POST",
+    path: "/api/v1/keys",
+    summary: "Ask the cluster to make a key for messages",
+    access: "change",
+    body: keyRequest,
+    success: { status: 201, description: "It was asked for; look for it among the keys", schema: requestedKey },
+    problems: ["body-not-json", "body-too-large", "media-type-unsupported", "request-invalid"],
+  },
+  presign: {
+    method: "POST",
+    path: "/api/v1/keys/:id/presignatures",
+    summary: "Have signatures with a key for messages prepared",
+    access: "change",
+    params: strictFields({ id: hexKeyId }),
+    body: presignRequest,
+    success: { status: 201, description: "They were asked for; the keys say how many there are", schema: presigning },
+    problems: [
+      "body-not-json",
+      "parameters-invalid",
+      "body-too-large",
+      "media-type-unsupported",
+      "request-invalid",
+      "key-not-found",
+      "presign-refused",
+    ],
+  },
+  rekey: {
+    method: "POST",
+    path: "/api/v1/cluster/rekey",
+    summary: "Have two nodes make their edge of a key anew",
+    access: "change",
+    body: rekeyRequest,
+    success: { status: 201, description: "They were asked to", schema: rekeying },
+    problems: [
+      "body-not-json",
+      "body-too-large",
+      "media-type-unsupported",
+      "request-invalid",
+      "key-not-found",
+      "rekey-refused",
+    ],
   },
   clusterStatus: {
     method: "GET",

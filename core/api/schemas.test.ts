@@ -25,9 +25,9 @@ function refusal(
 }
 
 describe("a payment request", () => {
-  test("takes document 004's body, and both optional fields", () => {
+  test("takes document 004's body, and every optional field", () => {
     assert.deepEqual(transactionRequest.parse({ recipient, amount_sats: 50_000 }), { recipient, amount_sats: 50_000 });
-    const full = { recipient, amount_sats: 1, fee_rate: 2.125, metadata: "invoice 7" };
+    const full = { recipient, amount_sats: 1, fee_rate: 2.125, metadata: "invoice 7", account: "segwit" };
     assert.deepEqual(transactionRequest.parse(full), full);
   });
 
@@ -91,6 +91,12 @@ describe("a payment request", () => {
     }
     assert.match(refusal("text"), /Expected a JSON object/);
     assert.match(refusal([[]]), /Expected a JSON object/);
+  });
+
+  test("takes an account that there is", () => {
+    for (const account of ["legacy", "", null, ["taproot"]]) {
+      assert.match(refusal({ recipient, amount_sats: 1, account }), /account must be taproot or segwit/);
+    }
   });
 
   test("names only the first of many unknown fields", () => {

@@ -1,6 +1,8 @@
 /** What a server needs from a node. Every method throws `ServiceError` for what the caller may know; else it is our bug. */
-import type { ClusterStatus, NodePage } from "./cluster.ts";
+import type { ClusterStatus, NodePage, Rekeying } from "./cluster.ts";
 import type { Health, Readiness } from "./health.ts";
+import type { KeyPage, Presigning, RequestedKey } from "./key.ts";
+import type { Message } from "./message.ts";
 import type { InputOf, Operation, OutputOf } from "./routes.ts";
 import type { Transaction, TransactionPage } from "./transaction.ts";
 import type { Balance, WalletAddress } from "./wallet.ts";
@@ -20,7 +22,22 @@ export interface NodeService {
   /** Throws `transaction-not-found`, also for what the caller may not see. */
   transaction(input: InputOf<"transaction">): Promise<Transaction>;
   balance(): Promise<Balance>;
-  address(): Promise<WalletAddress>;
+  /** Throws `not-ready` for an account that has no key. */
+  address(input: InputOf<"address">): Promise<WalletAddress>;
+  /**
+   * Takes a message and answers before it is voted on. The same key and body again give the same message. Throws
+   * `key-not-found`, `message-refused`, `digests-not-allowed` or `idempotency-key-reused`.
+   */
+  createMessage(input: InputOf<"createMessage">): Promise<Message>;
+  /** Throws `message-not-found`. */
+  message(input: InputOf<"message">): Promise<Message>;
+  keys(): Promise<KeyPage>;
+  /** The same name again gives the same key. */
+  createKey(input: InputOf<"createKey">): Promise<RequestedKey>;
+  /** Throws `key-not-found` or `presign-refused`. */
+  presign(input: InputOf<"presign">): Promise<Presigning>;
+  /** Throws `key-not-found` or `rekey-refused`. */
+  rekey(input: InputOf<"rekey">): Promise<Rekeying>;
   clusterStatus(): Promise<ClusterStatus>;
   clusterNodes(): Promise<NodePage>;
 }

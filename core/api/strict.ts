@@ -13,11 +13,9 @@ const MAX_NAMED = 3;
  */
 export function closest(word: string, candidates: readonly string[]): string | undefined {
   const near = candidates
-    .map((candidate) => ({ candidate, slips: distance(plain(word), plain(candidate)) }))
+    .map((candidate) => ({ candidate, slips: slipsTo(plain(word), plain(candidate)) }))
     .filter(({ candidate, slips }) => slips <= Math.min(MAX_SLIPS, candidate.length / 2));
-  if (near.length > 0) return near.sort((a, b) => a.slips - b.slips)[0]?.candidate;
-  // A shortened name is as good as a slip: `amount` means `amount_sats`.
-  return candidates.find((candidate) => plain(word).length >= 3 && plain(candidate).startsWith(plain(word)));
+  return near.toSorted((a, b) => a.slips - b.slips)[0]?.candidate;
 }
 
 /** `Unknown field "fee": did you mean "fee_rate"?`, or the list of what there is. `what` is singular, such as "field". */
@@ -47,6 +45,10 @@ export function strictFields<Shape extends z.core.$ZodLooseShape>(
 }
 
 const plain = (word: string): string => word.toLowerCase().replace(/[-_\s]/g, "");
+
+/** Cutting a name short is one slip, however much of it is left out: `amount` means `amount_sats` before `account`. */
+const slipsTo = (word: string, candidate: string): number =>
+  word.length >= 3 && word !== candidate && candidate.startsWith(word) ? 1 : distance(word, candidate);
 
 /** Names come from strangers and are shown to people: cut, and without control or invisible characters. */
 const printable = (word: string): string =>

@@ -1,6 +1,7 @@
 /** Payments: what is asked for, and what became of it (document 004, "Transaction Lifecycle"). */
 import { z } from "zod";
 import {
+  account,
   address,
   bitcoinTxid,
   feeRate,
@@ -15,12 +16,13 @@ import {
 } from "./fields.ts";
 import { strictFields } from "./strict.ts";
 
-/** `POST /api/v1/transactions`: document 004's body, with two optional fields. */
+/** `POST /api/v1/transactions`: document 004's body, with three optional fields. */
 export const transactionRequest = strictFields({
   recipient: address,
   amount_sats: paidSats,
   fee_rate: feeRate.optional(),
   metadata: metadata.optional(),
+  account: account.optional().describe("Whose coins pay; left out, the first account whose coins suffice"),
 });
 
 export type TransactionRequest = z.output<typeof transactionRequest>;
@@ -88,6 +90,7 @@ export const votes = z.object({
 
 export const transaction = z.object({
   txid,
+  account: account.nullable().describe("The account that pays; null if this node does not know its key"),
   state: transactionState,
   fsm_state: z.enum(FSM_STATES).nullable().describe("The same under its name in document 004; null if it has none"),
   settled: z

@@ -2,7 +2,7 @@
  * The attempts of this node: who coordinates, what a setup has to show before it is acknowledged, and what a finished
  * ceremony leads to. A coordinator chooses when, never what: content comes from requests that this node approved itself.
  */
-import { CodecError, equalBytes } from "@conclave/bytes";
+import { CodecError, equalBytes, toHex } from "@conclave/bytes";
 import { signedVoteCodec, type NodeId } from "@conclave/consensus";
 import type { Part, Protocol } from "@conclave/protocol";
 import { Attempt } from "./attempt.ts";
@@ -44,6 +44,12 @@ export class Ceremonies {
       ...(presigning === null ? [] : [presigning.protocol, presigning.finish]),
       protocol,
     ]);
+  }
+
+  /** Presignatures that waiting attempts have offered. */
+  reserved(): ReadonlySet<string> {
+    const waiting = [...this.#attempts.values()].filter(({ ended, begun }) => !ended && !begun);
+    return new Set(waiting.flatMap(({ plan }) => plan.offers ?? []).map(({ id }) => toHex(id)));
   }
 
   /** The edge to a member is no more: what both sign at this moment is not to be continued. */

@@ -31,6 +31,8 @@ export interface CeremonyParts {
   readonly keyOf: (wallet: Uint8Array) => Valid<KeyShare> | undefined;
   readonly edges: EdgeRing;
   readonly presignatures: PresignaturePool;
+  /** Presignatures (hexadecimal ids) that attempts have offered which have not begun: each may still use any of its own. */
+  readonly reserved: () => ReadonlySet<string>;
   /** A check on the edge to a member failed: it is dead, and everybody is told. */
   readonly loseEdge: (key: Uint8Array, peer: PartyIndex, cause: EdgeLoss) => void;
   /** End whatever uses a key right now, and burn what was prepared with one of its members. */

@@ -51,6 +51,8 @@ export interface CustodyStatus {
   readonly bans: readonly Ban[];
   /** Edges of active keys that this node has lost: it does not sign together with the peer until they made one anew. */
   readonly deadEdges: readonly { readonly key: Uint8Array; readonly peer: NodeId }[];
+  /** Presignatures of keys, untweaked, that this node has parts of. Keys without any are left out. */
+  readonly presignatures: readonly { readonly key: Uint8Array; readonly waiting: number }[];
 }
 
 /** Wrong input: costs the message that brought it. Everything else that is thrown is a bug of ours. */
@@ -117,6 +119,7 @@ export class Custody {
       schemes,
       edges: this.#edges,
       presignatures: this.#presignatures,
+      reserved: () => this.#ceremonies.reserved(),
       loseEdge: (key, peer, cause) => this.#deaths.lose(key, peer, cause),
       endUses: (key, peer, reason) => this.#deaths.endUses(key, peer, reason),
       addKey: (made, entry) => this.#certification.addKey(made, entry),
@@ -161,6 +164,10 @@ export class Custody {
         .flatMap(({ id, share, active }) =>
           active ? this.#edges.lost(id, share).map((peer) => ({ key: id, peer })) : [],
         ),
+      presignatures: this.#keys
+        .all()
+        .map(({ id }) => ({ key: id, waiting: this.#presignatures.count(id, []) }))
+        .filter(({ waiting }) => waiting > 0),
     };
   }
 

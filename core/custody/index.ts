@@ -11,6 +11,7 @@ export type { KeyView } from "./key-view.ts";
 export type { LockedCoin } from "./locks/index.ts";
 export { JournalUnavailable, VaultError } from "./ports.ts";
 export type { Journal, JournalRecord, Vault } from "./ports.ts";
+export { MAX_PRESIGNATURES } from "./presignatures.ts";
 export { connectCustody, CustodyCallFailed, inlineCustody, serveCustody } from "./port.ts";
 export type { Channel, CustodyPort } from "./port.ts";
 export {

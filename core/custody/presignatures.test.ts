@@ -1,4 +1,5 @@
 /** Presignatures (safety rule 7): used once, for the key they were made for, and gone with the process. */
+import { toHex } from "@conclave/bytes";
 import { secp256k1Group } from "@conclave/crypto";
 import { secp256k1 } from "@noble/curves/secp256k1.js";
 import assert from "node:assert/strict";
@@ -160,11 +161,15 @@ describe("the pool", () => {
     for (let id = MAX_PRESIGNATURES; id >= 1; id--) assert.ok(pool.add(held(id, wiped)));
     assert.equal(pool.add(held(100, wiped)), false);
     assert.deepEqual(wiped, [100]);
-    const first = [1, 2, 3, 4].map((request) => pool.offers(bytes(request), bytes(200), [0, 1])[0]!.id[0]);
+    const at = (...path: number[]) => ({ path, except: new Set<string>() });
+    const first = [1, 2, 3, 4].map((request) => pool.offers(bytes(request), bytes(200), at(0, 1))[0]!.id[0]);
     assert.equal(new Set(first).size, 4);
-    assert.equal(pool.offers(bytes(1), bytes(200), [0, 1]).length, 4);
-    assert.deepEqual(pool.offers(bytes(1), bytes(200), [0, 2]), []);
-    assert.deepEqual(pool.offers(bytes(1), bytes(201), [0, 1]), []);
+    const offered = pool.offers(bytes(1), bytes(200), at(0, 1)).map(({ id }) => toHex(id));
+    assert.equal(offered.length, 4);
+    const others = pool.offers(bytes(1), bytes(200), { path: [0, 1], except: new Set(offered) });
+    assert.ok(others.length === 4 && others.every(({ id }) => !offered.includes(toHex(id))));
+    assert.deepEqual(pool.offers(bytes(1), bytes(200), at(0, 2)), []);
+    assert.deepEqual(pool.offers(bytes(1), bytes(201), at(0, 1)), []);
     pool.close();
     assert.equal(wiped.length, MAX_PRESIGNATURES + 1);
   });

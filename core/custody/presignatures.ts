@@ -57,10 +57,15 @@ export class PresignaturePool {
     return this.#of(key, path).length;
   }
 
-  /** Those that a request prefers, as an ack names them. */
-  offers(request: Uint8Array, key: Uint8Array, path: TweakContext["path"]): readonly Offer[] {
+  /** Those that a request prefers, as an ack names them. `except`: ids (hexadecimal) that others may use at this moment. */
+  offers(
+    request: Uint8Array,
+    key: Uint8Array,
+    { path, except }: { readonly path: TweakContext["path"]; readonly except: ReadonlySet<string> },
+  ): readonly Offer[] {
     const order = ({ id }: HeldPresignature): Uint8Array => offerOrder(request, id);
-    const sorted = this.#of(key, path).toSorted((a, b) => compareBytes(order(a), order(b)));
+    const free = this.#of(key, path).filter(({ id }) => !except.has(toHex(id)));
+    const sorted = free.toSorted((a, b) => compareBytes(order(a), order(b)));
     const offered = sorted.slice(0, MAX_OFFERS);
     for (const held of offered) this.#count(held);
     return offered.map(({ id, signers }) => ({ id, signers }));

@@ -88,11 +88,11 @@ const pieces = ({ content }: KnownRevision): readonly { hash: Uint8Array; tweak:
  * Presignatures for it: of the very key that signs, and for what every signer hashes itself (safety rule 7). In the first
  * attempt only, so that a liar who breaks them costs one attempt; what was offered and not used stays.
  */
-function offersFor({ presignatures }: CeremonyParts, { entry, known, subject, scheme }: SigningTask) {
+function offersFor({ presignatures, reserved }: CeremonyParts, { entry, known, subject, scheme }: SigningTask) {
   const [piece, ...more] = pieces(known);
   if (scheme.presigning === null || piece === undefined || more.length > 0) return null;
   if (entry.request.kind === "digest" || subject.attempt > 0) return null;
-  return presignatures.offers(entry.id, entry.request.wallet, piece.tweak.path);
+  return presignatures.offers(entry.id, entry.request.wallet, { path: piece.tweak.path, except: reserved() });
 }
 
 /** One session per input. Every field that could make two of them alike is in the session id. */

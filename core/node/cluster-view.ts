@@ -1,8 +1,12 @@
 /** The cluster as one node sees it: who answers, who is banned, and whether payments can go on. */
 import { toHex } from "@conclave/bytes";
 import { bannedAt, toleratedFaults, type Ban, type NodeId, type Roster } from "@conclave/consensus";
-import type { CustodyPort } from "@conclave/custody";
-import type { Clock, Ledger, Transport } from "./ports.ts";
+import type { CustodyNews } from "./custody-news.ts";
+import type { DeadEdge } from "./dead-edges.ts";
+import type { Clock, Ledger } from "./ports.ts";
+
+/** Dead edges that the reasons name. */
+const EDGES_TOLD = 8;
 
 /** Whether the cluster can sign, as this node sees it. */
 export interface ClusterView {
@@ -15,6 +19,7 @@ export interface ClusterView {
   readonly online: number;
   readonly height: number;
   readonly keyIds: readonly string[];
+  readonly deadEdges: readonly DeadEdge[];
 }
 
 export interface NodeView {
@@ -32,8 +37,8 @@ export interface ClusterParts {
   readonly roster: Roster;
   readonly threshold: number;
   readonly quorum: number;
-  readonly custody: CustodyPort;
-  readonly transport: Pick<Transport, "isUp">;
+  readonly news: CustodyNews;
+  readonly isUp: (node: NodeId) => boolean;
   readonly clock: Clock;
   readonly ledger: Ledger;
 }
@@ -43,11 +48,11 @@ export async function viewNodes(
   parts: ClusterParts,
   lastSeen: ReadonlyMap<NodeId, number>,
 ): Promise<readonly NodeView[]> {
-  const { roster, custody, clock, transport, self } = parts;
-  const { bans } = await custody.status();
+  const { roster, news, clock, isUp, self } = parts;
+  const { bans } = await news.look();
   const banned = bannedAt(bans, clock.nowMs());
   return roster.nodes.map(({ id, name }, i) => {
-    const up = id === self || transport.isUp(id);
+    const up = id === self || isUp(id);
     return {
       index: i + 1,
       id,
@@ -61,14 +66,21 @@ export async function viewNodes(
 }
 
 /** Whether it can sign, and if not, why. */
-export async function viewCluster(parts: ClusterParts, lastSeen: ReadonlyMap<NodeId, number>): Promise<ClusterView> {
+export async function viewCluster(
+  parts: ClusterParts,
+  lastSeen: ReadonlyMap<NodeId, number>,
+  deadEdges: readonly DeadEdge[],
+): Promise<ClusterView> {
   const { roster, threshold: t, quorum: q, ledger } = parts;
-  const { keys, sealed, ready } = await parts.custody.status();
+  const { keys, sealed, ready } = await parts.news.look();
   const views = await viewNodes(parts, lastSeen);
   const online = views.filter(({ status }) => status === "online");
   const reasons = views.filter(({ status }) => status !== "online").map(({ name, status }) => `${name} is ${status}`);
   if (sealed !== null) reasons.push(`this node does not vote or sign: ${sealed}`);
   else if (!ready) reasons.push("this node waits for its peers to confirm its journal");
+  const nameOf = (id: NodeId): string => roster.nodes.find((node) => node.id === id)?.name ?? id.slice(0, 8);
+  reasons.push(...deadEdges.slice(0, EDGES_TOLD).map((edge) => worded(edge, nameOf)));
+  if (deadEdges.length > EDGES_TOLD) reasons.push(`${deadEdges.length - EDGES_TOLD} more edges are dead`);
   const needed = Math.max(t, q);
   const halted = online.length < needed;
   if (halted) {
@@ -86,5 +98,12 @@ export async function viewCluster(parts: ClusterParts, lastSeen: ReadonlyMap<Nod
     online: online.length,
     height: ledger.height(),
     keyIds: keys.map(({ key }) => toHex(key)),
+    deadEdges,
   };
+}
+
+function worded({ key, between, rekeying }: DeadEdge, nameOf: (id: NodeId) => string): string {
+  const [a, b] = between.map(nameOf).toSorted();
+  const next = rekeying ? "they were asked to make a new edge" : `conclave cluster rekey ${a} ${b} makes a new edge`;
+  return `${a} and ${b} do not sign together with key ${key.slice(0, 8)}: ${next}`;
 }

@@ -3,8 +3,11 @@ import type { NetworkName, PaymentPolicy, SecondOpinion } from "@conclave/bitcoi
 import type { NodeId, Roster, TransactionState } from "@conclave/consensus";
 import type { CustodyEvent, CustodyPort } from "@conclave/custody";
 import type { BitcoinChain } from "./chain-port.ts";
+import type { CustodyNews } from "./custody-news.ts";
 import type { Mailbox } from "./mailbox.ts";
 import type { Clock, Ledger, Timer } from "./ports.ts";
+import type { AuditDetail, AuditRecord } from "./store/audit.ts";
+import type { MessageState } from "./store/messages.ts";
 import type { Store } from "./store/port.ts";
 import type { Timings } from "./timings.ts";
 
@@ -19,6 +22,12 @@ export type Notice =
       readonly confirmations: number;
       readonly bitcoinTxid: string | null;
     }
+  | {
+      readonly kind: "message";
+      readonly request: string;
+      readonly state: MessageState;
+      readonly reason: string | null;
+    }
   | { readonly kind: "link"; readonly node: NodeId; readonly up: boolean }
   | { readonly kind: "problem"; readonly message: string };
 
@@ -29,11 +38,15 @@ export interface Context {
   readonly policy: Omit<PaymentPolicy, "changeIndex">;
   readonly threshold: number;
   readonly quorum: number;
+  /** Whether this node takes in hashes whose preimage it does not see; custody decides on its own. */
+  readonly rawDigests: boolean;
   /** Blocks after which locks are released; proven to custody. */
   readonly burialDepth: number;
   /** Blocks after which a payment is shown as confirmed. */
   readonly requiredConfirmations: number;
   readonly custody: CustodyPort;
+  /** What custody last said of itself: for those who look on and must not wait for it. */
+  readonly news: CustodyNews;
   readonly store: Store;
   readonly chain: BitcoinChain;
   readonly secondOpinion: SecondOpinion;
@@ -50,12 +63,16 @@ export interface Context {
   /** The same from anywhere else: joins the mailbox's queue. */
   readonly submit: (events: readonly CustodyEvent[]) => Promise<void>;
   readonly notify: (notice: Notice) => void;
-  readonly audit: (
-    action: string,
-    subject: string,
-    detail?: Readonly<Record<string, string | number | boolean | null>>,
-  ) => Promise<void>;
+  readonly audit: (action: string, subject: string, detail?: AuditDetail) => Promise<void>;
 }
+
+/** An entry of the audit log, for those who write it together with what it is about: one write to disk, and never one alone. */
+export const auditRecord = (
+  { clock, self }: Pick<Context, "clock" | "self">,
+  action: string,
+  subject: string,
+  detail: AuditDetail = {},
+): AuditRecord => ({ atMs: clock.nowMs(), actor: self, action, subject, detail });
 
 /** Run work on the node's mailbox after a while. */
 export const later = ({ clock, mailbox }: Context, delayMs: number, work: () => Promise<void>): Timer =>

@@ -3,39 +3,28 @@
  * the height in the request and the attempt's number, so every node knows it; nodes that are known to be down are skipped
  * at once, silent ones after a deadline. A coordinator can delay a signature and nothing else.
  */
-import { toHex, transcript } from "@conclave/bytes";
+import { toHex } from "@conclave/bytes";
 import { bannedAt, type NodeId } from "@conclave/consensus";
 import { coordinatorIndex, requestCodec, viewKey, type CustodyEvent, type Request } from "@conclave/custody";
 import { later, type Context } from "./context.ts";
-import type { Timer } from "./ports.ts";
+import {
+  burdenOf,
+  eventId,
+  isForSignersOnly,
+  isKeyUnderWay,
+  isWalletKeyOf,
+  keyGenerations,
+  madeBy,
+  VOTED_ON,
+  waitsForEarlierKey,
+  type Operation,
+} from "./operation.ts";
 import { requestBytes, requestHex } from "./records.ts";
 import type { EventType, StoredEvent } from "./store/events.ts";
 import type { EventId, RequestId } from "./store/ids.ts";
 import { RETRY_BUDGET } from "./timings.ts";
 
 type Event<K extends CustodyEvent["kind"]> = Extract<CustodyEvent, { kind: K }>;
-
-/** One event being carried out. */
-interface Operation {
-  readonly id: EventId;
-  readonly request: RequestId;
-  readonly type: EventType;
-  readonly revision: number;
-  readonly round: number;
-  readonly height: number;
-  readonly expiryHeight: number;
-  /** Members of the key's committee, by party number, and how many of them have to take part. */
-  readonly members: readonly NodeId[];
-  readonly needed: number;
-  attempt: number;
-  failures: number;
-  /** Nodes that stalled an attempt: asked last for the rest of this request. */
-  readonly suspects: Set<NodeId>;
-  stage: "waiting" | "halted" | "asking" | "joined" | "running" | "certifying" | "done";
-  attemptId: string | null;
-  acked: number;
-  timer: Timer | null;
-}
 
 export class Coordinator {
   readonly #context: Context;
@@ -104,12 +93,15 @@ export class Coordinator {
       height: event.height,
       expiryHeight: event.expiryHeight ?? Number.MAX_SAFE_INTEGER,
       ...committee,
+      ...burdenOf(known.content),
       attempt: event.attempt,
       failures: 0,
       suspects: new Set(),
       stage: "waiting",
       attemptId: null,
       acked: 0,
+      overdue: false,
+      key: event.type === "KEYGEN" && event.result !== null ? toHex(event.result) : null,
       timer: null,
     };
     this.#operations.set(event.id, operation);
@@ -121,7 +113,7 @@ export class Coordinator {
     const stored = await this.#context.store.requests.get(event.request);
     if (stored === undefined) return undefined;
     const content = requestCodec.decode(stored.body);
-    if (content.kind === "keygen") return { content, revision: 0, round: 0 };
+    if (!VOTED_ON.has(content.kind)) return { content, revision: 0, round: 0 };
     const rounds = await this.#context.store.votes.rounds(event.request);
     const round = rounds.find(
       (candidate) => eventId(event.request, event.type, candidate.revision, candidate.round) === event.id,
@@ -138,7 +130,10 @@ export class Coordinator {
     const key = keys.find((candidate) => toHex(candidate.key) === toHex(content.wallet));
     if (key === undefined) return undefined;
     const { members, threshold } = viewKey(key.record);
-    return { members: members.map(({ node }) => node), needed: threshold };
+    const nodes = members.map(({ node }) => node);
+    if (content.kind !== "rekey") return { members: nodes, needed: threshold };
+    const ends = nodes.filter((node) => node === content.a || node === content.b);
+    return ends.includes(this.#context.self) ? { members: ends, needed: ends.length } : undefined;
   }
 
   /** Decide what this node does next for an event that has no session. */
@@ -148,8 +143,12 @@ export class Coordinator {
     operation.stage = "waiting";
     operation.attemptId = null;
     operation.acked = 0;
+    operation.overdue = false;
     if (this.#context.ledger.height() > operation.expiryHeight) return this.#expire(operation);
-    const { bans, ready } = await this.#context.custody.status();
+    if (waitsForEarlierKey(operation, this.#operations.values())) return;
+    const { bans, ready, keys } = await this.#context.custody.status();
+    const existing = operation.makes && keys.find(({ record }) => isWalletKeyOf(operation, viewKey(record)));
+    if (existing) return this.#succeed(operation, existing.key);
     if (!ready) return;
     const banned = bannedAt(bans, this.#context.clock.nowMs());
     const eligible = operation.members.filter((node) => !banned.has(node));
@@ -197,11 +196,12 @@ export class Coordinator {
     operation.attemptId = attemptId;
     operation.stage = "joined";
     operation.acked = 0;
+    operation.overdue = false;
     await this.#context.store.events.update(operation.id, "PENDING", { status: "IN_PROGRESS", attempt });
-    const { ackWindowMs, roundDeadlineMs } = this.#context.timings;
+    const { ackWindowMs } = this.#context.timings;
     const coordinates = this.#coordinatorOf(operation, attempt) === this.#context.self;
-    if (coordinates) this.#wait(operation, ackWindowMs, () => this.#begin(operation));
-    else this.#wait(operation, ackWindowMs + roundDeadlineMs, () => this.#giveUp(operation));
+    if (coordinates) this.#wait(operation, ackWindowMs, () => this.#endOfAckWindow(operation));
+    else this.#wait(operation, ackWindowMs + this.#roundDeadlineMs(operation), () => this.#giveUp(operation));
   }
 
   /** Own attempt: begin as soon as everyone whose link is up has acknowledged. */
@@ -210,7 +210,15 @@ export class Coordinator {
     if (operation?.stage !== "joined") return;
     operation.acked += 1;
     const awaited = waitingFor.filter((node) => this.#isUp(node) && !operation.suspects.has(node));
-    if (awaited.length === 0 && operation.acked >= operation.needed) await this.#begin(operation);
+    if (operation.acked < operation.needed) return;
+    if (awaited.length === 0 || operation.overdue) await this.#begin(operation);
+  }
+
+  /** Nodes that make a key may not have come to read the setup: that is no silence. */
+  async #endOfAckWindow(operation: Operation): Promise<void> {
+    if (operation.acked >= operation.needed || !isKeyUnderWay(this.#operations.values())) return this.#begin(operation);
+    operation.overdue = true;
+    this.#wait(operation, this.#context.timings.keyRoundDeadlineMs, () => this.#begin(operation));
   }
 
   async #begin(operation: Operation): Promise<void> {
@@ -230,16 +238,31 @@ export class Coordinator {
   begun({ attemptId, signing }: Event<"begun">): void {
     const operation = this.#ofAttempt(attemptId);
     if (operation === undefined || operation.stage === "done") return;
+    const { resultDeadlineMs } = this.#context.timings;
+    if (!signing && isForSignersOnly(operation)) {
+      // Nobody tells the others of what only the signers have: unless they fail and ask again, it is done.
+      operation.stage = "asking";
+      return this.#wait(operation, resultDeadlineMs, () => this.#succeed(operation, null));
+    }
     operation.stage = "running";
-    const { roundDeadlineMs, resultDeadlineMs } = this.#context.timings;
-    if (signing) this.#wait(operation, roundDeadlineMs, () => this.#giveUp(operation));
-    else this.#wait(operation, resultDeadlineMs, () => this.#next(operation, "the signers' result did not come"));
+    const deadlineMs = this.#roundDeadlineMs(operation);
+    if (signing) return this.#wait(operation, deadlineMs, () => this.#giveUp(operation));
+    const resultMs = Math.max(resultDeadlineMs, deadlineMs);
+    this.#wait(operation, resultMs, () => this.#next(operation, "the signers' result did not come"));
   }
 
   progress({ attemptId }: Event<"progress">): void {
     const operation = this.#ofAttempt(attemptId);
     if (operation?.stage !== "running") return;
-    this.#wait(operation, this.#context.timings.roundDeadlineMs, () => this.#giveUp(operation));
+    this.#wait(operation, this.#roundDeadlineMs(operation), () => this.#giveUp(operation));
+  }
+
+  /** While a key with pairwise setups is made, custody is slow to answer anybody: nobody is suspected for it. */
+  #roundDeadlineMs({ isHeavy }: Operation): number {
+    const { roundDeadlineMs, keyRoundDeadlineMs } = this.#context.timings;
+    return isHeavy || isKeyUnderWay(this.#operations.values())
+      ? Math.max(roundDeadlineMs, keyRoundDeadlineMs)
+      : roundDeadlineMs;
   }
 
   async aborted({ attemptId, reason, suspects }: Event<"aborted">): Promise<void> {
@@ -249,28 +272,43 @@ export class Coordinator {
     await this.#next(operation, reason);
   }
 
-  /** A key is made but not yet everybody's. */
-  keyPending(): void {
-    for (const operation of this.#operations.values()) {
-      if (operation.type !== "KEYGEN" || operation.stage === "done") continue;
-      operation.stage = "certifying";
-      this.#wait(operation, this.#context.timings.certifyDeadlineMs, () =>
-        this.#next(operation, "not everybody certified the key"),
-      );
-    }
+  /** A key is made but not yet everybody's. On disk, so that it is known after a restart whose it is. */
+  async keyPending({ key, request }: Event<"keyPending">): Promise<void> {
+    const making = keyGenerations(this.#operations.values());
+    const operation = making.find((candidate) => candidate.request === requestHex(request));
+    if (operation === undefined) return;
+    operation.stage = "certifying";
+    operation.key = toHex(key);
+    await this.#context.store.events.update(operation.id, "IN_PROGRESS", { result: key });
+    const { certifyDeadlineMs, keyRoundDeadlineMs } = this.#context.timings;
+    const deadlineMs = operation.isHeavy ? Math.max(certifyDeadlineMs, keyRoundDeadlineMs) : certifyDeadlineMs;
+    this.#wait(operation, deadlineMs, () => this.#next(operation, "not everybody certified the key"));
   }
 
-  async keyActive(): Promise<void> {
-    for (const operation of this.#operations.values())
-      if (operation.type === "KEYGEN") await this.#succeed(operation, null);
+  async keyActive({ key, record, request }: Event<"keyActive">): Promise<void> {
+    const made = { key: toHex(key), request: request && requestHex(request), view: viewKey(record) };
+    const done = madeBy(keyGenerations(this.#operations.values()), made);
+    for (const operation of done) await this.#succeed(operation, key);
+  }
+
+  /** Both ends of an edge made it anew. */
+  edgeMade({ request }: Event<"edgeMade">): Promise<void> {
+    return this.#carriedOut("REKEY", request, null);
+  }
+
+  /** This node has parts of new presignatures. */
+  presigned({ request }: Event<"presigned">): Promise<void> {
+    return this.#carriedOut("PRESIGN", request, null);
   }
 
   /** A verified result exists, from this node's session or from a peer. */
-  async signed({ request, sealed }: Event<"signed">): Promise<void> {
-    for (const operation of this.#operations.values()) {
-      if (operation.request === requestHex(request) && operation.type === "SIGN")
-        await this.#succeed(operation, sealed);
-    }
+  signed({ request, sealed }: Event<"signed"> | Event<"messageSigned">): Promise<void> {
+    return this.#carriedOut("SIGN", request, sealed);
+  }
+
+  async #carriedOut(type: EventType, request: Uint8Array, result: Uint8Array | null): Promise<void> {
+    for (const operation of this.#operations.values())
+      if (operation.request === requestHex(request) && operation.type === type) await this.#succeed(operation, result);
   }
 
   async #succeed(operation: Operation, result: Uint8Array | null): Promise<void> {
@@ -371,7 +409,3 @@ export class Coordinator {
     operation.timer = null;
   }
 }
-
-/** One event per approved content: the same on every node. */
-const eventId = (request: RequestId, type: EventType, revision: number, round: number): EventId =>
-  toHex(transcript("node/event", { request, type, revision, round })) as EventId;

@@ -1,3 +1,5 @@
+export { ACCOUNTS } from "./accounts.ts";
+export type { Account } from "./accounts.ts";
 export { ChainLied, ChainRefused, ChainUnreachable } from "./chain-port.ts";
 export type {
   BitcoinChain,
@@ -16,9 +18,14 @@ export type {
 export type { Notice } from "./context.ts";
 export { Delivery } from "./delivery.ts";
 export type { ClusterView, NodeView } from "./cluster-view.ts";
+export type { DeadEdge } from "./dead-edges.ts";
+export { MESSAGE_SCHEME, PresignRefused, RekeyRefused } from "./key-requests.ts";
+export type { KeyListing, KeyUnderWay, KeyWish } from "./key-requests.ts";
+export { MessageRefused } from "./messages.ts";
+export type { MessageContent, MessageWish } from "./messages.ts";
 export { ConclaveNode } from "./node.ts";
 export type { NodeParts } from "./node.ts";
-export { IdempotencyConflict, WalletNotReady } from "./payments.ts";
+export { IdempotencyConflict, NoAccountSuffices, WalletNotReady } from "./payments.ts";
 export type { PaymentWish } from "./payments.ts";
 export { MAX_BUFFERED_BYTES, MAX_FRAME_BYTES } from "./ports.ts";
 export type { Clock, Coordination, Ledger, Messenger, Statement, Timer, Transport, TransportHandler } from "./ports.ts";
@@ -29,6 +36,8 @@ export { EVENT_STATUSES, EVENT_TYPES } from "./store/events.ts";
 export type { EventChange, Events, EventStatus, EventType, StoredEvent } from "./store/events.ts";
 export { parseEventId, parseRequestId } from "./store/ids.ts";
 export type { EventId, RequestId } from "./store/ids.ts";
+export { MESSAGE_HASHES, MESSAGE_STATES } from "./store/messages.ts";
+export type { Messages, MessageState, StoredMessage } from "./store/messages.ts";
 export { NODE_STATUSES } from "./store/nodes.ts";
 export type { Nodes, NodeStatus } from "./store/nodes.ts";
 export { StoreUnavailable } from "./store/outcome.ts";

@@ -5,13 +5,19 @@
 import { fromHex } from "@conclave/bytes";
 import type { NetworkName, PaymentPolicy, SecondOpinion } from "@conclave/bitcoin";
 import type { NodeId, Roster } from "@conclave/consensus";
-import { proposalCodec, viewKey, type CustodyPort, type KeygenRequestBody } from "@conclave/custody";
+import { requestCodec, viewKey, type CustodyPort, type KeygenRequestBody, type Request } from "@conclave/custody";
+import { Accounts, type Account } from "./accounts.ts";
 import type { BitcoinChain } from "./chain-port.ts";
 import { viewCluster, viewNodes, type ClusterView, type NodeView } from "./cluster-view.ts";
-import type { Context, Notice } from "./context.ts";
+import { auditRecord, type Context, type Notice } from "./context.ts";
 import { Coordinator } from "./coordinator.ts";
+import { CustodyNews } from "./custody-news.ts";
+import { DeadEdges } from "./dead-edges.ts";
 import { Delivery } from "./delivery.ts";
+import { KeyRequests, type KeyListing, type KeyUnderWay, type KeyWish } from "./key-requests.ts";
 import { Mailbox } from "./mailbox.ts";
+import { Messages, type MessageWish } from "./messages.ts";
+import { PaymentViews } from "./payment-views.ts";
 import { Payments, WalletNotReady, type PaymentWish } from "./payments.ts";
 import type { Clock, Coordination, Ledger, Messenger, Timer, Transport } from "./ports.ts";
 import { recall, recentRequests } from "./recall.ts";
@@ -19,13 +25,11 @@ import { Reactions } from "./reactions.ts";
 import { PaymentRecords, requestBytes } from "./records.ts";
 import { Settlement } from "./settlement.ts";
 import type { RequestId } from "./store/ids.ts";
+import type { StoredMessage } from "./store/messages.ts";
 import type { Store } from "./store/port.ts";
 import type { StoredTransaction } from "./store/transactions.ts";
 import type { Timings } from "./timings.ts";
 import { WalletView, walletOfKey, type WalletBalance } from "./wallet.ts";
-
-/** Ledger steps within which a key generation has to succeed: a day. */
-const KEYGEN_EXPIRY_STEPS = 86_400;
 
 export interface NodeParts {
   readonly self: NodeId;
@@ -33,6 +37,8 @@ export interface NodeParts {
   readonly network: NetworkName;
   readonly threshold: number;
   readonly quorum: number;
+  /** As in this node's custody: whether it signs hashes whose preimage it does not see. */
+  readonly rawDigests: boolean;
   readonly policy: Omit<PaymentPolicy, "changeIndex">;
   readonly burialDepth: number;
   readonly requiredConfirmations: number;
@@ -52,42 +58,54 @@ export interface NodeParts {
 export class ConclaveNode {
   readonly #parts: NodeParts;
   readonly #context: Context;
+  readonly #news: CustodyNews;
   readonly #delivery: Delivery;
   readonly #coordination: Coordination;
   readonly #records: PaymentRecords;
+  readonly #accounts = new Accounts();
   readonly #payments: Payments;
+  readonly #messages: Messages;
+  readonly #keys: KeyRequests;
+  readonly #deadEdges: DeadEdges;
   readonly #coordinator: Coordinator;
   readonly #settlement: Settlement;
   readonly #reactions: Reactions;
   readonly #lastSeen = new Map<NodeId, number>();
   readonly #signers = new Map<RequestId, readonly NodeId[]>();
-  #wallet: WalletView | null = null;
   #sweeper: Timer | null = null;
 
   constructor(parts: NodeParts) {
     this.#parts = parts;
     const { transport, clock } = parts;
+    this.#news = new CustodyNews(parts);
+    this.#deadEdges = new DeadEdges(parts.roster.nodes.map(({ id }) => id));
     const mailbox = new Mailbox((error) => this.#report(error));
     const slowLane = new Mailbox((error) => this.#report(error));
     this.#delivery = new Delivery({ transport, clock });
     this.#coordination = parts.coordination(this.#delivery);
     this.#context = {
       ...parts,
+      news: this.#news,
       mailbox,
       slowLane,
       isUp: (node) => transport.isUp(node),
       act: (events) => this.#reactions.act(events),
       submit: (events) => mailbox.run(() => this.#reactions.act(events)),
-      audit: async (action, subject, detail = {}) => {
-        await parts.store.audit.append({ atMs: clock.nowMs(), actor: parts.self, action, subject, detail });
+      audit: async (action, subject, detail) => {
+        await parts.store.audit.append(auditRecord(parts, action, subject, detail));
       },
     };
     this.#records = new PaymentRecords(this.#context);
-    const wallet = (): WalletView | null => this.#wallet;
-    this.#payments = new Payments(this.#context, this.#records, wallet);
-    this.#settlement = new Settlement(this.#context, this.#records, wallet);
-    this.#coordinator = new Coordinator(this.#context, async (request, reason) => {
-      await this.#records.apply(request, { kind: "retriesExhausted" }, { reason });
+    const [context, records, accounts] = [this.#context, this.#records, this.#accounts];
+    const views = new PaymentViews(accounts, parts.store.requests);
+    this.#payments = new Payments({ context, records, accounts, views });
+    this.#messages = new Messages(context);
+    this.#keys = new KeyRequests(context);
+    this.#settlement = new Settlement(context, records, views);
+    this.#coordinator = new Coordinator(context, async (request, reason) => {
+      await records.apply(request, { kind: "retriesExhausted" }, { reason });
+      await this.#messages.failed(request, reason);
+      await this.#rekeyFailed(request);
     });
     this.#reactions = new Reactions({
       context: this.#context,
@@ -95,6 +113,8 @@ export class ConclaveNode {
       coordination: this.#coordination,
       records: this.#records,
       payments: this.#payments,
+      messages: this.#messages,
+      deadEdges: this.#deadEdges,
       coordinator: this.#coordinator,
       settlement: this.#settlement,
       signers: this.#signers,
@@ -106,10 +126,12 @@ export class ConclaveNode {
   async start(): Promise<void> {
     const { custody, store, transport, clock } = this.#parts;
     await this.#adoptKeys();
+    await this.#recallEdges();
     await recall({
       context: this.#context,
       records: this.#records,
       payments: this.#payments,
+      messages: this.#messages,
       signers: this.#signers,
     });
     await this.#coordination.start((wire) => this.#heard(wire));
@@ -146,36 +168,68 @@ export class ConclaveNode {
     return this.#context.slowLane.run(() => this.#payments.create(wish));
   }
 
-  /** Ask the cluster to make its wallet key, unless a request to do so is known. */
-  async requestWalletKey(): Promise<void> {
-    const { roster, network, threshold, quorum, self, ledger } = this.#parts;
-    const height = ledger.height();
-    const request: KeygenRequestBody = {
-      kind: "keygen",
-      cluster: roster.cluster,
-      idempotencyKey: `wallet/${network}/1`,
-      origin: self,
-      height,
-      expiresHeight: height + KEYGEN_EXPIRY_STEPS,
-      scheme: "frost-secp256k1-taproot",
-      purpose: `wallet/${network}`,
-      threshold,
-      quorum,
-    };
-    const known = await this.#parts.store.requests.byIdempotencyKey(request.idempotencyKey);
-    if (known !== undefined) return;
-    const proposal = proposalCodec.encode({ request, revision: null });
-    await this.#context.submit(await this.#parts.custody.propose(this.#parts.clock.nowMs(), proposal));
+  /** Throws what `Messages.create` throws. */
+  signMessage(wish: MessageWish): Promise<RequestId> {
+    return this.#context.slowLane.run(() => this.#messages.create(wish));
   }
 
-  get wallet(): WalletView | null {
-    return this.#wallet;
+  /** A message's row. Throws `RangeError` for one that this node does not know. */
+  async message(id: string): Promise<StoredMessage> {
+    const row = await this.#parts.store.messages.get(id as RequestId);
+    if (row === undefined) throw new RangeError(`this node knows no message ${id}`);
+    return row;
   }
 
-  async balance(): Promise<WalletBalance> {
-    if (this.#wallet === null) throw new WalletNotReady("the cluster has no wallet key yet");
-    const held = await this.#parts.custody.lockedCoins(this.#wallet.keyId);
-    return this.#wallet.balance(new Set(held.map(({ outpoint }) => outpoint)));
+  /** Ask the cluster to make a key of its wallet, unless a request to do so is known. */
+  requestWalletKey(scheme: KeygenRequestBody["scheme"]): Promise<RequestId> {
+    return this.requestKey({ purpose: "wallet", scheme });
+  }
+
+  /** Ask the cluster for a key, unless one of this name is there or under way. */
+  requestKey(wish: KeyWish): Promise<RequestId> {
+    return this.#context.slowLane.run(() => this.#keys.ask(wish));
+  }
+
+  /** Active keys that this node holds a share of. */
+  keys(): Promise<readonly KeyListing[]> {
+    return this.#keys.list();
+  }
+
+  /** Keys that were asked for and are not there. */
+  keysUnderWay(): Promise<readonly KeyUnderWay[]> {
+    return this.#keys.underWay();
+  }
+
+  /** Have two nodes make their edge of a key anew. Throws `RekeyRefused`. */
+  rekey(key: Uint8Array, a: NodeId, b: NodeId): Promise<RequestId> {
+    return this.#context.slowLane.run(() => this.#keys.rekey(key, a, b));
+  }
+
+  /** Have signatures with a key for messages prepared, 1 to 20. Throws `PresignRefused`. */
+  presign(key: Uint8Array, count: number): Promise<RequestId> {
+    return this.#context.slowLane.run(() => this.#keys.presign(key, count));
+  }
+
+  /** The wallet's accounts that have a key. */
+  get accounts(): readonly WalletView[] {
+    return this.#accounts.all();
+  }
+
+  /** An account of the wallet; null while it has no key. */
+  account(account: Account): WalletView | null {
+    return this.#accounts.get(account) ?? null;
+  }
+
+  /** What each account holds. Throws `WalletNotReady` while there is none. */
+  async balances(): Promise<readonly (WalletBalance & { readonly account: Account })[]> {
+    const accounts = this.#accounts.all();
+    if (accounts.length === 0) throw new WalletNotReady("the cluster has no wallet key yet");
+    return Promise.all(
+      accounts.map(async (view) => {
+        const held = await this.#parts.custody.lockedCoins(view.keyId);
+        return { account: view.account, ...(await view.balance(new Set(held.map(({ outpoint }) => outpoint)))) };
+      }),
+    );
   }
 
   /** How many payments this node knows of, counted up to a page. */
@@ -190,18 +244,18 @@ export class ConclaveNode {
     return row;
   }
 
-  /** Nodes that signed a payment, as far as this process saw it. */
+  /** Nodes that signed a payment or a message, as far as this process saw it. */
   signersOf(request: RequestId): readonly NodeId[] {
     return this.#signers.get(request) ?? [];
   }
 
   /** Whether the cluster can sign, and if not, why. */
   cluster(): Promise<ClusterView> {
-    return viewCluster(this.#parts, this.#lastSeen);
+    return viewCluster(this.#context, this.#lastSeen, this.#deadEdges.all());
   }
 
   nodes(): Promise<readonly NodeView[]> {
-    return viewNodes(this.#parts, this.#lastSeen);
+    return viewNodes(this.#context, this.#lastSeen);
   }
 
   /** The chain may have moved: look at payments now. */
@@ -239,14 +293,32 @@ export class ConclaveNode {
     for (const { id } of await recentRequests(this.#context)) await this.#reactions.retell(id, peer, { always: true });
   }
 
-  /** A new active key of our network becomes the wallet. */
+  /** A new active key that holds coins of our network becomes an account of the wallet. */
   async #adoptKeys(): Promise<void> {
-    const { custody, chain, store, network } = this.#parts;
-    for (const { key, record } of (await custody.status()).keys) {
-      const wallet = walletOfKey(viewKey(record), network);
-      if (wallet === null || this.#wallet !== null) continue;
-      this.#wallet = new WalletView({ wallet, keyId: key, chain, addresses: store.addresses });
+    const { chain, store, network } = this.#parts;
+    for (const { key, record } of (await this.#news.ask()).keys) {
+      const found = walletOfKey(viewKey(record), network);
+      if (found === null || this.#accounts.get(found.account) !== undefined) continue;
+      this.#accounts.add(new WalletView({ ...found, keyId: key, chain, addresses: store.addresses }));
     }
+  }
+
+  /** Edges that this node lost are dead after a restart too; what others said of theirs, they say again when it matters. */
+  async #recallEdges(): Promise<void> {
+    const { self, store } = this.#parts;
+    for (const { key, peer } of (await this.#news.ask()).deadEdges)
+      this.#deadEdges.died(key, [self, peer], "it died before this node was started");
+    for (const status of ["PENDING", "IN_PROGRESS"] as const) {
+      for (const { request } of await store.events.list({ status, type: "REKEY", limit: 500 })) {
+        const content = await this.#contentOf(request);
+        if (content?.kind === "rekey") this.#deadEdges.asked(content.wallet, content.a, content.b);
+      }
+    }
+  }
+
+  async #contentOf(request: RequestId): Promise<Request | undefined> {
+    const stored = await this.#parts.store.requests.get(request);
+    return stored && requestCodec.decode(stored.body);
   }
 
   /** Now and then: vote on what waits, expire what is over, look again at what stalls. */
@@ -255,8 +327,10 @@ export class ConclaveNode {
     this.#sweeper = clock.schedule(timings.sweepMs, () => {
       this.#context.mailbox.post(async () => {
         await this.#payments.reconsider();
+        await this.#messages.reconsider();
         await this.#coordinator.retryWaiting();
         await this.#expireOld();
+        await this.#messages.expireOld();
       });
       this.#sweep();
     });
@@ -276,6 +350,11 @@ export class ConclaveNode {
         await this.#reactions.act(await custody.abandon(clock.nowMs(), requestBytes(txid), number));
       }
     }
+  }
+
+  async #rekeyFailed(id: RequestId): Promise<void> {
+    const request = await this.#contentOf(id);
+    if (request?.kind === "rekey") this.#deadEdges.gaveUp(request.wallet, request.a, request.b);
   }
 
   #report(error: unknown): void {

@@ -1,30 +1,29 @@
-/** From a wish to an approved revision: intake, coin selection, votes, and other coins if the first choice was taken. */
+/** From a wish to an approved revision: intake, choice of account and coins, votes, and other coins if the first choice was taken. */
 import { toHex, utf8 } from "@conclave/bytes";
 import {
   buildPayment,
   estimateRate,
   parseAddress,
-  readPayment,
   sats,
   selectCoins,
   type FeeRate,
-  type PaymentView,
   type Sats,
 } from "@conclave/bitcoin";
 import {
   proposalCodec,
   requestCodec,
   requestId,
-  revisionCodec,
-  revisionDigest,
   type CustodyEvent,
   type PaymentRequestBody,
-  type Request,
   type Revision,
 } from "@conclave/custody";
+import type { Account, Accounts } from "./accounts.ts";
+import { keepRequest, keepRevision, OWN_PROMISES } from "./ballot-records.ts";
 import type { Context } from "./context.ts";
+import type { PaymentViews } from "./payment-views.ts";
 import { requestHex, type PaymentRecords } from "./records.ts";
 import { Reselection } from "./reselection.ts";
+import { isShortage } from "./shortage.ts";
 import type { RequestId } from "./store/ids.ts";
 import type { StoredRequest } from "./store/requests.ts";
 import type { WalletView } from "./wallet.ts";
@@ -37,6 +36,8 @@ const SIGNING_COST = sats(100n);
 const PASSING: ReadonlySet<string> = new Set(["unknown-coin", "unconfirmed-coin", "locktime-ahead", "immature-coin"]);
 
 export interface PaymentWish {
+  /** Whose coins pay. Null: the first account whose coins suffice. */
+  readonly account: Account | null;
   readonly recipient: string;
   readonly amount: Sats;
   /** Null: estimated. */
@@ -51,6 +52,11 @@ export class IdempotencyConflict extends Error {
   override readonly name = "IdempotencyConflict";
 }
 
+/** Several accounts were asked, and none of them can pay alone: a payment spends from one. */
+export class NoAccountSuffices extends Error {
+  override readonly name = "NoAccountSuffices";
+}
+
 /** Nothing can be paid yet. */
 export class WalletNotReady extends Error {
   override readonly name = "WalletNotReady";
@@ -58,25 +64,34 @@ export class WalletNotReady extends Error {
 
 type Event<K extends CustodyEvent["kind"]> = Extract<CustodyEvent, { kind: K }>;
 
+export interface PaymentParts {
+  readonly context: Context;
+  readonly records: PaymentRecords;
+  readonly accounts: Accounts;
+  readonly views: PaymentViews;
+}
+
 export class Payments {
   readonly #context: Context;
   readonly #records: PaymentRecords;
-  readonly #wallets: () => WalletView | null;
+  readonly #accounts: Accounts;
+  readonly #views: PaymentViews;
   readonly #reselection: Reselection;
   /** When this node first wanted to vote on a revision: bounds its patience with its own chain view. */
   readonly #since = new Map<string, number>();
   /** Revisions that wait for this node's vote: custody may not speak yet, or the chain did not answer. */
   readonly #unvoted = new Map<string, { readonly id: Uint8Array; readonly number: number }>();
-  readonly #views = new Map<string, PaymentView>();
 
-  constructor(context: Context, records: PaymentRecords, wallets: () => WalletView | null) {
+  constructor(parts: PaymentParts) {
+    const { context, records, accounts, views } = parts;
     this.#context = context;
     this.#records = records;
-    this.#wallets = wallets;
+    this.#accounts = accounts;
+    this.#views = views;
     this.#reselection = new Reselection({
       context,
-      wallet: wallets,
-      view: (revision) => this.#view(revision),
+      accounts,
+      views,
       revise: (request, id, number, avoid) => this.#revise(request, id, number, avoid),
       propose: (proposal, revision) => this.#propose(proposal, revision),
       giveUp: (id, reason) => this.#giveUp(id, reason),
@@ -84,23 +99,44 @@ export class Payments {
   }
 
   /**
-   * Take a wish in, on the slow lane. Resolves once the request is on this node's disk. Throws what address parsing and coin selection throw
-   * (nothing is stored then), `IdempotencyConflict`, `WalletNotReady`.
+   * Take a wish in, on the slow lane. Resolves once the request is on this node's disk. Throws what address parsing and coin
+   * selection throw (nothing is stored then), `NoAccountSuffices`, `IdempotencyConflict`, `WalletNotReady`.
    */
   async create(wish: PaymentWish): Promise<RequestId> {
     const { store } = this.#context;
     const known = await store.requests.byIdempotencyKey(wish.idempotencyKey);
     if (known !== undefined) return this.#same(known, wish);
-    const view = this.#wallets();
-    if (view === null) throw new WalletNotReady("the cluster has no wallet key yet");
+    const candidates = this.#candidates(wish.account);
     const feeRate = wish.feeRate ?? (await this.#estimate());
-    const request = this.#request(view, wish, feeRate);
-    const id = requestId(request);
-    const revision = await this.#revise(request, id, 1);
+    const { request, revision } = await this.#firstThatSuffices(candidates, wish, feeRate);
     await this.#save(request, revision, wish.idempotencyKey);
     const proposal = proposalCodec.encode({ request, revision });
     await this.#context.submit(await this.#context.custody.propose(this.#now(), proposal));
-    return requestHex(id);
+    return requestHex(requestId(request));
+  }
+
+  #candidates(account: Account | null): readonly WalletView[] {
+    const views = this.#accounts.all().filter((view) => account === null || view.account === account);
+    if (views.length > 0) return views;
+    throw new WalletNotReady(`the cluster has no ${account === null ? "wallet" : account} key yet`);
+  }
+
+  /** Which account pays decides what the request says, so every candidate gets one of its own. */
+  async #firstThatSuffices(candidates: readonly WalletView[], wish: PaymentWish, feeRate: FeeRate) {
+    const shortages: { readonly account: Account; readonly error: Error }[] = [];
+    for (const view of candidates) {
+      const request = this.#request(view, wish, feeRate);
+      try {
+        return { request, revision: await this.#revise(request, requestId(request), 1) };
+      } catch (error) {
+        if (!isShortage(error)) throw error;
+        shortages.push({ account: view.account, error });
+      }
+    }
+    const [only, ...others] = shortages;
+    if (only !== undefined && others.length === 0) throw only.error;
+    const told = shortages.map(({ account, error }) => `${account}: ${error.message}`).join(" ");
+    throw new NoAccountSuffices(`No account can pay this alone. ${told}`);
   }
 
   #same({ body, id }: StoredRequest, wish: PaymentWish): RequestId {
@@ -109,6 +145,7 @@ export class Payments {
       request.kind === "payment" &&
       request.payment.recipient === wish.recipient &&
       request.payment.amount === wish.amount &&
+      (wish.account === null || this.#accounts.ofKey(request.wallet)?.account === wish.account) &&
       (wish.feeRate === null || request.payment.feeRate === wish.feeRate) &&
       toHex(request.payment.metadata ?? new Uint8Array(0)) === toHex(utf8(wish.metadata ?? ""));
     if (!same) throw new IdempotencyConflict("this idempotency key was used for another payment: use a new one");
@@ -144,8 +181,9 @@ export class Payments {
     number: number,
     avoid: ReadonlySet<string> = new Set(),
   ): Promise<Revision> {
-    const view = this.#wallets();
-    if (view === null) throw new WalletNotReady("the cluster has no wallet key yet");
+    const view = this.#accounts.ofKey(request.wallet);
+    if (view === undefined)
+      throw new WalletNotReady("this node holds no share of the key that the payment spends from");
     const { wallet, keyId } = view;
     const { chain, custody, policy } = this.#context;
     const [coins, tip, held] = await Promise.all([view.coins(), chain.tip(), custody.lockedCoins(keyId, toHex(id))]);
@@ -169,42 +207,26 @@ export class Payments {
     const change =
       selection.change === null ? null : { index: (await view.takeChange()).index, value: selection.change };
     const recipient = { script: scriptPubKey, value: payment.amount };
-    const { inputs } = selection;
+    const inputs = await view.proven(selection.inputs);
     const psbt = buildPayment(wallet, { inputs, recipient, metadata: payment.metadata, change, locktime: tip.height });
     return { request: id, number, psbt };
   }
 
   /** Request, first revision and payment row in one write: after a crash there is all of it or nothing. */
-  async #save(request: Request, revision: Revision | null, idempotencyKey: string | null): Promise<void> {
-    const { store, clock } = this.#context;
-    const id = requestHex(requestId(request));
-    const stored: StoredRequest = {
-      id,
-      kind: request.kind,
-      body: requestCodec.encode(request),
-      idempotencyKey,
-      origin: request.origin,
-      createdAtMs: clock.nowMs(),
-      height: request.height,
-      expiresAtMs: clock.nowMs() + (request.expiresHeight - request.height) * 1_000,
-    };
-    await store.transaction(async (tables) => {
-      await tables.requests.insert(stored);
-      if (revision !== null) await tables.requests.insertRevision(storedRevision(id, revision));
-      if (request.kind === "payment") await this.#records.open(id, request, stored.createdAtMs, tables);
-    });
+  async #save(request: PaymentRequestBody, revision: Revision | null, idempotencyKey: string | null): Promise<void> {
+    await keepRequest(this.#context, { request, revision, idempotencyKey }, (stored, tables) =>
+      this.#records.open(stored.id, request, stored.createdAtMs, tables),
+    );
   }
 
   /** A request or revision is new here, whoever proposed it: keep it, and think about a vote. */
-  async proposed({ proposal }: Event<"proposed">): Promise<void> {
-    const { request, revision } = proposalCodec.decode(proposal);
+  async proposed(request: PaymentRequestBody, revision: Revision | null): Promise<void> {
     // The client's idempotency key is the origin's business: another node's clients may have chosen the same.
     await this.#save(request, revision, request.origin === this.#context.self ? request.idempotencyKey : null);
-    if (request.kind !== "payment" || revision === null) return;
+    const view = revision === null ? null : this.#views.read(request, revision);
+    if (view === null || revision === null) return;
     const id = requestHex(requestId(request));
-    const view = this.#view(revision);
-    if (view === null) return;
-    if (view.change !== null) await this.#wallets()!.noteChange(view.change.index);
+    if (view.change !== null) await this.#accounts.ofKey(request.wallet)?.noteChange(view.change.index);
     // One that was overtaken on its way changes nothing any more.
     if ((await this.#latest(id)) !== revision.number) return;
     const fields = { unsignedTx: revision.psbt, feeSats: view.fee };
@@ -225,15 +247,6 @@ export class Payments {
     for (const { id, number } of this.#unvoted.values()) this.#context.slowLane.post(() => this.#vote(id, number));
   }
 
-  #view(revision: Revision): PaymentView | null {
-    const wallet = this.#wallets()?.wallet;
-    if (wallet === undefined) return null;
-    const key = toHex(revisionDigest(revision));
-    const view = this.#views.get(key) ?? readPayment(revision.psbt, wallet);
-    this.#views.set(key, view);
-    return view;
-  }
-
   /** The proposer chose other coins: promise never to sign the earlier choice, which frees this node to vote again. */
   async #abandonOlder(id: Uint8Array, number: number): Promise<void> {
     const { store, custody, submit } = this.#context;
@@ -248,17 +261,18 @@ export class Payments {
   /** Vote on a revision by this node's own view of the chain; wait a little where that view may be behind. */
   async #vote(id: Uint8Array, number: number): Promise<void> {
     const key = revisionKey(id, number);
-    const stored = await this.#context.store.requests.revision(requestHex(id), number);
-    const wallet = this.#wallets();
-    if (stored === undefined || wallet === null || !this.#unvoted.has(key)) return;
-    const view = this.#view(revisionCodec.decode(stored.body));
-    if (view === null) return;
+    const stored = await this.#context.store.requests.get(requestHex(id));
+    const request = stored && requestCodec.decode(stored.body);
+    if (request?.kind !== "payment" || !this.#unvoted.has(key)) return;
+    const account = this.#accounts.ofKey(request.wallet);
+    const view = await this.#views.find(requestHex(id), number);
+    if (account === undefined || view === null) return;
     if ((await this.#latest(requestHex(id))) !== number) return void this.#unvoted.delete(key);
     if (!this.#since.has(key)) this.#since.set(key, this.#now());
     const [coins, tip, changeIndex] = await Promise.all([
-      wallet.knownCoins(view),
+      account.knownCoins(view),
       this.#context.chain.tip(),
-      wallet.changeWindow(),
+      account.changeWindow(),
     ]);
     const circumstances = { round: 1, coins, tipHeight: tip.height, changeIndex, replaces: [] };
     await this.#abandonOlder(id, number);
@@ -286,32 +300,11 @@ export class Payments {
     await this.#context.act(await this.#context.custody.vote(this.#now(), request, revision, false, nothing));
   }
 
-  /** Keep a verified vote. */
-  async voted({ request, revision, round, voter, value, vote }: Event<"voted">): Promise<void> {
-    const { store } = this.#context;
-    const opened = await store.votes.openRound({
-      request: requestHex(request),
-      revision,
-      round,
-      openedAtMs: this.#now(),
-    });
-    await store.votes.insert({
-      votingRound: opened.id,
-      node: voter,
-      approve: value,
-      bytes: vote,
-      receivedAtMs: this.#now(),
-    });
-  }
-
   /** The votes are decided. A payment of this node's own that lost a race for a coin is tried with others. */
-  async verdict({ request, revision, round, verdict, exhausted }: Event<"verdict">): Promise<void> {
-    const { store, self } = this.#context;
-    const id = requestHex(request);
-    const opened = await store.votes.openRound({ request: id, revision, round, openedAtMs: this.#now() });
-    await store.votes.closeRound(opened.id, { closedAtMs: this.#now(), outcome: verdict });
-    const stored = await store.requests.get(id);
-    if (stored === undefined || revision !== (await this.#latest(id))) return;
+  async verdict(stored: StoredRequest, { request, revision, verdict, exhausted }: Event<"verdict">): Promise<void> {
+    const { self } = this.#context;
+    const { id } = stored;
+    if (revision !== (await this.#latest(id))) return;
     const event = { kind: "votesCounted" as const, verdict, exhausted };
     const state = (await this.#records.status(id))?.state ?? "pending";
     // An approval that a ban has taken back since, or an answer that the user has: neither is begun anew.
@@ -329,8 +322,8 @@ export class Payments {
   }
 
   async #propose(proposal: Uint8Array, revision: Revision): Promise<void> {
-    const { store, custody, submit } = this.#context;
-    await store.requests.insertRevision(storedRevision(requestHex(revision.request), revision));
+    const { custody, submit } = this.#context;
+    await keepRevision(this.#context.store, revision);
     await submit(await custody.propose(this.#now(), proposal));
   }
 
@@ -347,20 +340,4 @@ export class Payments {
 /** States in which a rejection still decides something. */
 const UNDECIDED: ReadonlySet<string> = new Set(["pending", "voting"]);
 
-/** Objections that come from this node's own earlier promises: it has voted already, or may not any more. */
-const OWN_PROMISES: ReadonlySet<string> = new Set([
-  "slot-taken",
-  "old-round",
-  "intent-ended",
-  "already-signed",
-  "not-newer",
-]);
-
 const revisionKey = (request: Uint8Array, number: number): string => `${toHex(request)}/${number}`;
-
-const storedRevision = (request: RequestId, revision: Revision) => ({
-  request,
-  number: revision.number,
-  digest: toHex(revisionDigest(revision)),
-  body: revisionCodec.encode(revision),
-});

@@ -1,15 +1,19 @@
 /** What a node does when custody has said something: one handler per kind of event. */
 import { toHex } from "@conclave/bytes";
 import type { NodeId } from "@conclave/consensus";
-import { proposalCodec, type CustodyEvent } from "@conclave/custody";
+import { proposalCodec, requestCodec, type CustodyEvent } from "@conclave/custody";
+import { closeVoting, keepHeard, keepRequest } from "./ballot-records.ts";
 import type { Context } from "./context.ts";
 import type { Coordinator } from "./coordinator.ts";
+import type { DeadEdges } from "./dead-edges.ts";
 import type { Delivery } from "./delivery.ts";
+import type { Messages } from "./messages.ts";
 import type { Payments } from "./payments.ts";
 import type { Coordination } from "./ports.ts";
 import { requestBytes, requestHex, type PaymentRecords } from "./records.ts";
 import type { Settlement } from "./settlement.ts";
 import type { RequestId } from "./store/ids.ts";
+import type { StoredRequest } from "./store/requests.ts";
 
 export interface ReactionParts {
   readonly context: Context;
@@ -17,17 +21,34 @@ export interface ReactionParts {
   readonly coordination: Coordination;
   readonly records: PaymentRecords;
   readonly payments: Payments;
+  readonly messages: Messages;
+  readonly deadEdges: DeadEdges;
   readonly coordinator: Coordinator;
   readonly settlement: Settlement;
-  /** Who signed each payment, as far as this node knows. */
+  /** Who signed each payment and message, as far as this node knows. */
   readonly signers: Map<RequestId, readonly NodeId[]>;
   /** A key became active: it may be the wallet's. */
   readonly adoptKeys: () => Promise<void>;
 }
 
+/** After these, what custody says of itself is another. */
+const NEWS: ReadonlySet<CustodyEvent["kind"]> = new Set([
+  "keyPending",
+  "keyActive",
+  "edgeDead",
+  "edgeMade",
+  "presigned",
+  "messageSigned",
+  "violation",
+  "ready",
+  "sealed",
+]);
+
 export class Reactions {
   readonly #parts: ReactionParts;
   readonly #attemptRequests = new Map<string, RequestId>();
+  /** Attempts that began after the last edge died: who signs in one of them has live edges. */
+  readonly #begunSince = new Map<RequestId, readonly NodeId[]>();
 
   constructor(parts: ReactionParts) {
     this.#parts = parts;
@@ -35,11 +56,15 @@ export class Reactions {
 
   /** Carry out what custody said, in order; observers hear of each event once it is done. */
   async act(events: readonly CustodyEvent[]): Promise<void> {
-    for (const event of events) {
-      await this.#handle(event);
-      if (event.kind !== "send" && event.kind !== "close" && event.kind !== "witnessed")
-        this.#parts.context.notify(event);
+    for (const group of grouped(events)) {
+      await keepHeard(this.#parts.context, group);
+      for (const event of group) {
+        await this.#handle(event);
+        if (event.kind !== "send" && event.kind !== "close" && event.kind !== "witnessed")
+          this.#parts.context.notify(event);
+      }
     }
+    if (events.some(({ kind }) => NEWS.has(kind))) this.#parts.context.news.refresh();
   }
 
   async #handle(event: CustodyEvent): Promise<void> {
@@ -54,9 +79,7 @@ export class Reactions {
       case "proposed":
         return this.#proposed(event);
       case "objected":
-        return this.#parts.payments.objected(event);
-      case "voted":
-        return this.#parts.payments.voted(event);
+        return this.#objected(event);
       case "verdict":
         return this.#decided(event);
       case "abandoned":
@@ -76,38 +99,78 @@ export class Reactions {
         return this.#parts.coordinator.aborted(event);
       case "signed":
         return this.#signed(event);
+      case "messageSigned":
+        return this.#messageSigned(event);
+      case "edgeDead":
+        return this.#edgeDied(event);
+      case "edgeMade":
+        return this.#edgeMade(event);
+      case "presigned":
+        return this.#parts.coordinator.presigned(event);
       case "keyPending":
-        return this.#parts.coordinator.keyPending();
+        return this.#parts.coordinator.keyPending(event);
       case "keyActive":
         await this.#parts.adoptKeys();
         await this.#parts.context.audit("key.active", toHex(event.key));
-        return this.#parts.coordinator.keyActive();
+        return this.#parts.coordinator.keyActive(event);
       case "released":
         return this.#parts.context.audit("lock.released", requestHex(event.request), { reason: event.reason });
       case "violation":
         return this.#violated(event);
-      case "witnessed":
-        return this.#witnessed(event);
       case "ready":
         await this.#parts.payments.reconsider();
+        await this.#parts.messages.reconsider();
         return this.#parts.coordinator.retryWaiting();
       case "sealed":
         return this.#parts.context.audit("custody.sealed", this.#parts.context.self, { reason: event.reason });
+      case "witnessed":
+      case "voted":
+        // Kept before, with what came beside it.
+        return;
       case "dropped":
         return;
     }
   }
 
   async #proposed(event: Extract<CustodyEvent, { kind: "proposed" }>): Promise<void> {
-    await this.#parts.payments.proposed(event);
-    const { request } = proposalCodec.decode(event.proposal);
-    if (request.kind === "keygen") await this.#parts.coordinator.add("KEYGEN", requestHex(event.request), 0, 0);
+    const { context, payments, messages, coordinator, deadEdges } = this.#parts;
+    const { request, revision } = proposalCodec.decode(event.proposal);
+    switch (request.kind) {
+      case "payment":
+        return payments.proposed(request, revision);
+      case "message":
+      case "digest":
+        return messages.proposed(request, revision);
+      default: {
+        const idempotencyKey = request.origin === context.self ? request.idempotencyKey : null;
+        await keepRequest(context, { request, revision, idempotencyKey });
+      }
+    }
+    if (request.kind === "keygen") return coordinator.add("KEYGEN", requestHex(event.request), 0, 0);
+    if (request.kind === "presign") return coordinator.add("PRESIGN", requestHex(event.request), 0, 0);
+    if (request.kind !== "rekey") return;
+    deadEdges.asked(request.wallet, request.a, request.b);
+    if (request.a === context.self || request.b === context.self)
+      await coordinator.add("REKEY", requestHex(event.request), 0, 0);
+  }
+
+  async #objected(event: Extract<CustodyEvent, { kind: "objected" }>): Promise<void> {
+    const stored = await this.#stored(event.request);
+    if (stored === undefined) return;
+    await (isMessage(stored) ? this.#parts.messages : this.#parts.payments).objected(event);
   }
 
   async #decided(event: Extract<CustodyEvent, { kind: "verdict" }>): Promise<void> {
-    await this.#parts.payments.verdict(event);
+    const { context, payments, messages, coordinator } = this.#parts;
+    await closeVoting(context, event);
+    const stored = await this.#stored(event.request);
+    if (stored !== undefined) await (isMessage(stored) ? messages : payments).verdict(stored, event);
     if (event.verdict !== "approved") return;
-    await this.#parts.coordinator.add("SIGN", requestHex(event.request), event.revision, event.round);
+    await coordinator.add("SIGN", requestHex(event.request), event.revision, event.round);
+  }
+
+  #stored(request: Uint8Array): Promise<StoredRequest | undefined> {
+    return this.#parts.context.store.requests.get(requestHex(request));
   }
 
   async #abandoned({ request, revision, node, dead }: Extract<CustodyEvent, { kind: "abandoned" }>): Promise<void> {
@@ -125,8 +188,10 @@ export class Reactions {
     const request = this.#attemptRequests.get(event.attemptId);
     if (request === undefined) return;
     this.#parts.signers.set(request, event.signers);
+    this.#begunSince.set(request, event.signers);
     const status = await this.#parts.records.status(request);
-    if (status !== undefined) await this.#parts.records.apply(request, { kind: "signingStarted" });
+    if (status !== undefined) return this.#parts.records.apply(request, { kind: "signingStarted" });
+    await this.#parts.messages.signing(request);
   }
 
   async #signed(event: Extract<CustodyEvent, { kind: "signed" }>): Promise<void> {
@@ -134,6 +199,44 @@ export class Reactions {
     const atOnce = this.#parts.coordinator.coordinates(requestHex(event.request));
     await this.#parts.coordinator.signed(event);
     await this.#parts.settlement.signed(event, { atOnce });
+    await this.#proveEdges(requestHex(event.request));
+  }
+
+  async #messageSigned(event: Extract<CustodyEvent, { kind: "messageSigned" }>): Promise<void> {
+    if (event.signers.length > 0) this.#parts.signers.set(requestHex(event.request), event.signers);
+    await this.#parts.coordinator.signed(event);
+    await this.#parts.messages.signed(event);
+    await this.#proveEdges(requestHex(event.request));
+  }
+
+  async #edgeDied({ key, between, reason }: Extract<CustodyEvent, { kind: "edgeDead" }>): Promise<void> {
+    const { context, deadEdges } = this.#parts;
+    this.#begunSince.clear();
+    if (!deadEdges.died(key, between, reason)) return;
+    await context.audit("edge.dead", toHex(key), edgeDetail(between, reason));
+  }
+
+  async #edgeMade(event: Extract<CustodyEvent, { kind: "edgeMade" }>): Promise<void> {
+    const { context, coordinator, deadEdges } = this.#parts;
+    deadEdges.made(event.key, context.self, event.peer);
+    await context.audit("edge.made", toHex(event.key), edgeDetail([context.self, event.peer], null));
+    await coordinator.edgeMade(event);
+  }
+
+  /** Whoever signed together just now holds a live edge; an old signature, told again, says nothing. */
+  async #proveEdges(request: RequestId): Promise<void> {
+    const signers = this.#begunSince.get(request);
+    this.#begunSince.delete(request);
+    if (signers === undefined || this.#parts.deadEdges.all().length === 0) return;
+    const key = await this.#keyOf(request);
+    if (key !== null) this.#parts.deadEdges.used(key, signers);
+  }
+
+  /** The key that a request names; null for one that makes a key, or is not known. */
+  async #keyOf(request: RequestId): Promise<Uint8Array | null> {
+    const stored = await this.#parts.context.store.requests.get(request);
+    const content = stored && requestCodec.decode(stored.body);
+    return content !== undefined && "wallet" in content ? content.wallet : null;
   }
 
   async #violated({ node, violation, evidence }: Extract<CustodyEvent, { kind: "violation" }>): Promise<void> {
@@ -150,20 +253,29 @@ export class Reactions {
     await this.#parts.coordinator.retryWaiting();
   }
 
-  async #witnessed({ node, wire }: Extract<CustodyEvent, { kind: "witnessed" }>): Promise<void> {
-    await this.#parts.context.store.nodes.set({
-      node,
-      lastSeenMs: this.#parts.context.clock.nowMs(),
-      status: "online",
-      detail: toHex(wire),
-    });
-  }
-
   /** Tell a peer what this node knows of a request; unless `always`, only if that includes its result. */
   async retell(id: RequestId, peer: NodeId, { always }: { readonly always: boolean }): Promise<void> {
     const { custody, store, clock } = this.#parts.context;
-    const sealed = (await store.events.ofRequest(id)).find(({ result }) => result !== null)?.result ?? null;
+    const signed = (await store.events.ofRequest(id)).find(({ type, result }) => type === "SIGN" && result !== null);
+    const sealed = signed?.result ?? null;
     if (sealed === null && !always) return;
     await this.act(await custody.republish(clock.nowMs(), requestBytes(id), peer, sealed));
   }
 }
+
+/** What was only heard, and is kept, in as few groups as the order allows; every other event in a group of its own. */
+function grouped(events: readonly CustodyEvent[]): readonly (readonly CustodyEvent[])[] {
+  const groups: CustodyEvent[][] = [];
+  for (const event of events) {
+    const last = groups.at(-1);
+    if (last !== undefined && isHeard(event) && isHeard(last[0]!)) last.push(event);
+    else groups.push([event]);
+  }
+  return groups;
+}
+
+const isHeard = ({ kind }: CustodyEvent): boolean => kind === "witnessed" || kind === "voted";
+
+const isMessage = ({ kind }: StoredRequest): boolean => kind === "message" || kind === "digest";
+
+const edgeDetail = ([a, b]: readonly [NodeId, NodeId], reason: string | null) => ({ a, b, reason });

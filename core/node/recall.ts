@@ -2,6 +2,7 @@
 import { proposalCodec, requestCodec, requestId, revisionCodec } from "@conclave/custody";
 import type { NodeId } from "@conclave/consensus";
 import type { Context } from "./context.ts";
+import { OPEN_MESSAGES, type Messages } from "./messages.ts";
 import type { Payments } from "./payments.ts";
 import type { PaymentRecords } from "./records.ts";
 import type { RequestId } from "./store/ids.ts";
@@ -30,6 +31,7 @@ export interface RecallParts {
   readonly context: Context;
   readonly records: PaymentRecords;
   readonly payments: Payments;
+  readonly messages: Messages;
   readonly signers: Map<RequestId, readonly NodeId[]>;
 }
 
@@ -37,10 +39,11 @@ export interface RecallParts {
 export async function recentRequests({ store }: Context): Promise<readonly StoredRequest[]> {
   const open = await store.transactions.list({ limit: 500, states: OPEN_STATES });
   const latest = await store.requests.list({ limit: LATEST_REQUESTS });
+  const messages = await store.messages.list({ limit: 500, states: OPEN_MESSAGES });
   const known = new Map(latest.rows.map((stored) => [stored.id, stored]));
-  for (const { txid } of open.rows) {
-    const stored = known.get(txid) ?? (await store.requests.get(txid));
-    if (stored !== undefined) known.set(txid, stored);
+  for (const id of [...open.rows.map(({ txid }) => txid), ...messages.rows.map((row) => row.id)]) {
+    const stored = known.get(id) ?? (await store.requests.get(id));
+    if (stored !== undefined) known.set(id, stored);
   }
   return [...known.values()].toSorted((a, b) => a.createdAtMs - b.createdAtMs || (a.id < b.id ? -1 : 1));
 }
@@ -72,18 +75,21 @@ async function recallRequest(parts: RecallParts, { id, body }: StoredRequest): P
 
 async function recallSigners({ context, signers }: RecallParts, id: RequestId): Promise<void> {
   const { custody, store, clock } = context;
-  for (const { result } of await store.events.ofRequest(id)) {
-    const events = result === null ? [] : await custody.recallResult(clock.nowMs(), result);
-    for (const event of events) if (event.kind === "signed") signers.set(id, event.signers);
+  for (const { type, result } of await store.events.ofRequest(id)) {
+    const events = type !== "SIGN" || result === null ? [] : await custody.recallResult(clock.nowMs(), result);
+    for (const event of events)
+      if (event.kind === "signed" || event.kind === "messageSigned") signers.set(id, event.signers);
   }
 }
 
 /** A request that was taken in but not voted on when the process died, or whose vote was lost with it. */
 async function resumeVote(
-  { records, payments }: RecallParts,
+  { records, payments, messages, context }: RecallParts,
   id: RequestId,
   { request, latest, voted }: { readonly request: Uint8Array; readonly latest: number; readonly voted: boolean },
 ): Promise<void> {
+  const message = await context.store.messages.get(id);
+  if (message !== undefined && !voted && OPEN_TO_VOTES.has(message.state)) messages.consider(request);
   const status = await records.status(id);
   if (status === undefined) return;
   if (status.state === "pending") await records.apply(id, { kind: "votingOpened" });

@@ -8,7 +8,7 @@ import {
   type TransactionStatus,
 } from "@conclave/consensus";
 import type { PaymentRequestBody } from "@conclave/custody";
-import type { Context } from "./context.ts";
+import { auditRecord, type Context } from "./context.ts";
 import type { RequestId } from "./store/ids.ts";
 import type { StoreTables } from "./store/port.ts";
 import type { StoredTransaction } from "./store/transactions.ts";
@@ -74,10 +74,13 @@ export class PaymentRecords {
     this.#statuses.set(id, after);
     const next = { ...row, ...fields, state: after.state };
     if (sameRow(row, next)) return;
-    await this.#context.store.transactions.upsert(next);
-    if (after.state !== before.state || next.confirmations !== row.confirmations) this.#tell(id, next);
-    if (after.state !== before.state)
-      await this.#context.audit(`transaction.${after.state}`, id, { reason: next.reason });
+    const changed = after.state !== before.state;
+    await this.#context.store.transaction(async ({ transactions, audit }) => {
+      await transactions.upsert(next);
+      const entry = auditRecord(this.#context, `transaction.${after.state}`, id, { reason: next.reason });
+      if (changed) await audit.append(entry);
+    });
+    if (changed || next.confirmations !== row.confirmations) this.#tell(id, next);
   }
 
   /** A new revision begins the life of the payment anew: its predecessor's votes are no votes on it. */

@@ -4,10 +4,13 @@
  */
 import { toHex, transcript } from "@conclave/bytes";
 import { InsufficientFunds, outpointKey, type PaymentView } from "@conclave/bitcoin";
-import { proposalCodec, requestCodec, revisionCodec, type PaymentRequestBody, type Revision } from "@conclave/custody";
+import { proposalCodec, requestCodec, type PaymentRequestBody, type Revision } from "@conclave/custody";
+import type { Accounts } from "./accounts.ts";
 import { ChainUnreachable } from "./chain-port.ts";
 import type { Context } from "./context.ts";
+import type { PaymentViews } from "./payment-views.ts";
 import { requestHex } from "./records.ts";
+import { isShortage } from "./shortage.ts";
 import type { WalletView } from "./wallet.ts";
 
 /** Revisions of one payment that keep losing races before it is given up. */
@@ -20,8 +23,8 @@ const WAIT_SPREAD_MS = 600;
 
 export interface ReselectionParts {
   readonly context: Context;
-  readonly wallet: () => WalletView | null;
-  readonly view: (revision: Revision) => PaymentView | null;
+  readonly accounts: Accounts;
+  readonly views: PaymentViews;
   readonly revise: (
     request: PaymentRequestBody,
     id: Uint8Array,
@@ -43,15 +46,15 @@ export class Reselection {
 
   /** On the slow lane: `rejected` is the revision that lost, `reason` why, as far as this node knows. */
   async after(id: Uint8Array, rejected: number, reason: string, waits = 0): Promise<void> {
-    const { context, giveUp, propose, revise } = this.#parts;
+    const { context, accounts, views, giveUp, propose, revise } = this.#parts;
     const stored = await context.store.requests.get(requestHex(id));
-    const revision = await context.store.requests.revision(requestHex(id), rejected);
-    const view = revision === undefined ? null : this.#parts.view(revisionCodec.decode(revision.body));
+    const view = await views.find(requestHex(id), rejected);
     if (stored === undefined || view === null) return;
     const request = requestCodec.decode(stored.body);
-    if (request.kind !== "payment") return;
+    const account = request.kind === "payment" ? accounts.ofKey(request.wallet) : undefined;
+    if (request.kind !== "payment" || account === undefined) return;
     try {
-      const contested = await this.#contested(id, view);
+      const contested = await this.#contested(id, account, view);
       if (rejected >= MAX_REVISIONS || (contested.size === 0 && waits === 0)) return await giveUp(id, reason);
       // First without the contested coins; after a wait with whatever is free by then.
       const next = await revise(request, id, rejected + 1, waits === 0 ? contested : new Set());
@@ -59,7 +62,9 @@ export class Reselection {
     } catch (error) {
       // The chain's silence says nothing about the coins: the same again, as often as it takes.
       if (error instanceof ChainUnreachable) return this.#wait(id, rejected, reason, waits);
-      if (!(error instanceof InsufficientFunds)) throw error;
+      if (!isShortage(error)) throw error;
+      // Other coins would not be fewer.
+      if (!(error instanceof InsufficientFunds)) return giveUp(id, `${reason}. ${error.message}`);
       if (waits >= MAX_WAITS)
         return giveUp(id, `another payment took the coins that this one had chosen. ${error.message}`);
       this.#wait(id, rejected, reason, waits + 1);
@@ -74,12 +79,11 @@ export class Reselection {
   }
 
   /** Coins of a revision that another payment holds, spent, or asks for. */
-  async #contested(id: Uint8Array, view: PaymentView): Promise<ReadonlySet<string>> {
-    const { context, wallet } = this.#parts;
-    const keyId = wallet()!.keyId;
+  async #contested(id: Uint8Array, account: WalletView, view: PaymentView): Promise<ReadonlySet<string>> {
+    const { context } = this.#parts;
     const [held, known, wanted] = await Promise.all([
-      context.custody.lockedCoins(keyId, toHex(id)),
-      wallet()!.knownCoins(view),
+      context.custody.lockedCoins(account.keyId, toHex(id)),
+      account.knownCoins(view),
       this.#wanted(id),
     ]);
     const locked = new Set(held.map(({ outpoint }) => outpoint));
@@ -95,13 +99,13 @@ export class Reselection {
 
   /** Coins that other recent payments ask for, in any of their revisions. */
   async #wanted(id: Uint8Array): Promise<ReadonlySet<string>> {
-    const { context, view } = this.#parts;
+    const { context, views } = this.#parts;
     const wanted = new Set<string>();
     const { rows } = await context.store.transactions.list({ limit: 50 });
     for (const { txid } of rows) {
       if (txid === requestHex(id)) continue;
-      for (const { body } of await context.store.requests.revisions(txid)) {
-        for (const { outpoint } of view(revisionCodec.decode(body))?.inputs ?? []) wanted.add(outpointKey(outpoint));
+      for (const { number } of await context.store.requests.revisions(txid)) {
+        for (const { outpoint } of (await views.find(txid, number))?.inputs ?? []) wanted.add(outpointKey(outpoint));
       }
     }
     return wanted;

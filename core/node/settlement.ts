@@ -1,13 +1,13 @@
 /** From a complete signature to a buried transaction: second opinion, broadcast, confirmations, release of locks. */
-import { readPayment, type PaymentView } from "@conclave/bitcoin";
-import { revisionCodec, type CustodyEvent } from "@conclave/custody";
+import type { PaymentView } from "@conclave/bitcoin";
+import type { CustodyEvent } from "@conclave/custody";
 import { ChainRefused, type BitcoinChain } from "./chain-port.ts";
 import type { Context } from "./context.ts";
 import type { Timer } from "./ports.ts";
+import type { PaymentViews } from "./payment-views.ts";
 import { requestBytes, requestHex, type PaymentRecords } from "./records.ts";
 import type { RequestId } from "./store/ids.ts";
 import type { StoredTransaction, TransactionState } from "./store/transactions.ts";
-import type { WalletView } from "./wallet.ts";
 
 /** States in which the chain is asked about a payment. */
 const WATCHED: readonly TransactionState[] = ["signed", "broadcasting", "confirmed"];
@@ -21,7 +21,6 @@ const UNSIGNED: readonly TransactionState[] = [
   "aborted_timeout",
 ];
 const MAX_SOUGHT = 50;
-const MAX_VIEWS = 256;
 /** A payment this deep is not looked at any more. */
 const FORGET_DEPTH = 100;
 
@@ -46,18 +45,16 @@ interface Watched {
 export class Settlement {
   readonly #context: Context;
   readonly #records: PaymentRecords;
-  readonly #wallets: () => WalletView | null;
+  readonly #views: PaymentViews;
   readonly #watched = new Map<RequestId, Watched>();
-  /** Revisions that were read, by request and number: reading one costs as much as verifying a signature. */
-  readonly #views = new Map<string, PaymentView>();
   #timer: Timer | null = null;
   #polling = false;
   #stopped = false;
 
-  constructor(context: Context, records: PaymentRecords, wallets: () => WalletView | null) {
+  constructor(context: Context, records: PaymentRecords, views: PaymentViews) {
     this.#context = context;
     this.#records = records;
-    this.#wallets = wallets;
+    this.#views = views;
   }
 
   /** After a restart: watch every payment whose signature is known. */
@@ -78,7 +75,7 @@ export class Settlement {
     { atOnce }: { readonly atOnce: boolean },
   ): Promise<void> {
     const id = requestHex(request);
-    const view = await this.#view(id, revision);
+    const view = await this.#views.find(id, revision);
     if (view === null || !(await this.#complete(id, view, rawTx))) return;
     if (atOnce) this.#context.slowLane.post(() => this.#broadcast(this.#watched.get(id)!));
     this.#schedule(atOnce ? this.#context.timings.chainPollMs : this.#context.timings.broadcastGraceMs);
@@ -108,7 +105,7 @@ export class Settlement {
     const sought: Sought[] = [];
     for (const { txid: id, state } of rows) {
       for (const { number } of await store.requests.revisions(id)) {
-        const view = await this.#view(id, number);
+        const view = await this.#views.find(id, number);
         if (view !== null) sought.push({ id, state, view });
       }
     }
@@ -127,19 +124,6 @@ export class Settlement {
     if ([...this.#watched.values()].some(({ request, txid }) => txid === view.txid && request !== id)) return false;
     const rivals = sought.filter((other) => other.id !== id && other.view.txid === view.txid);
     return rivals.length === 0 || (APPROVED.has(state) && !rivals.some((other) => APPROVED.has(other.state)));
-  }
-
-  async #view(id: RequestId, revision: number): Promise<PaymentView | null> {
-    const key = `${id}/${revision}`;
-    const known = this.#views.get(key);
-    if (known !== undefined) return known;
-    const stored = await this.#context.store.requests.revision(id, revision);
-    const wallet = this.#wallets()?.wallet;
-    if (stored === undefined || wallet === undefined) return null;
-    const view = readPayment(revisionCodec.decode(stored.body).psbt, wallet);
-    this.#views.set(key, view);
-    if (this.#views.size > MAX_VIEWS) this.#views.delete(this.#views.keys().next().value!);
-    return view;
   }
 
   async #broadcast(watched: Watched): Promise<void> {

@@ -6,6 +6,11 @@ export interface Timings {
   readonly setupDeadlineMs: number;
   /** Longest time without progress in a round before the attempt is given up. */
   readonly roundDeadlineMs: number;
+  /**
+   * The same while a key or an edge is made by pairwise setups: custody computes for seconds at a time and says nothing
+   * meanwhile, to other attempts neither.
+   */
+  readonly keyRoundDeadlineMs: number;
   /** How long a member that does not sign waits for the signers' result. */
   readonly resultDeadlineMs: number;
   /** How long a finished key generation waits for everybody's certificate before it is run again. */
@@ -30,6 +35,7 @@ export const DEFAULT_TIMINGS: Timings = {
   ackWindowMs: 2_000,
   setupDeadlineMs: 3_000,
   roundDeadlineMs: 5_000,
+  keyRoundDeadlineMs: 60_000,
   resultDeadlineMs: 10_000,
   certifyDeadlineMs: 15_000,
   retryFirstMs: 100,

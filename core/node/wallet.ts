@@ -1,4 +1,4 @@
-/** The wallet as the chain shows it to this node: coins, addresses, balance. */
+/** One account of the wallet as the chain shows it to this node: coins, addresses, balance. */
 import { toHex } from "@conclave/bytes";
 import {
   CHANGE,
@@ -6,9 +6,13 @@ import {
   isMature,
   networks,
   outpointKey,
+  parseTransaction,
   RECEIVE,
   sats,
+  stripWitnesses,
   sumSats,
+  TransactionError,
+  txidOf,
   type Branch,
   type Coin,
   type KnownCoin,
@@ -19,7 +23,8 @@ import {
   type WalletScript,
 } from "@conclave/bitcoin";
 import type { KeyView } from "@conclave/custody";
-import type { BitcoinChain, Utxo } from "./chain-port.ts";
+import { accountOf, type Account } from "./accounts.ts";
+import { ChainLied, ChainUnreachable, type BitcoinChain, type Utxo } from "./chain-port.ts";
 import type { Addresses } from "./store/addresses.ts";
 
 /** Unused addresses looked at beyond the last used one (BIP44's gap limit). */
@@ -36,7 +41,16 @@ export interface WalletBalance {
   readonly height: number;
 }
 
+export interface WalletViewParts {
+  readonly account: Account;
+  readonly wallet: Wallet;
+  readonly keyId: Uint8Array;
+  readonly chain: BitcoinChain;
+  readonly addresses: Addresses;
+}
+
 export class WalletView {
+  readonly account: Account;
   readonly wallet: Wallet;
   readonly keyId: Uint8Array;
   readonly #chain: BitcoinChain;
@@ -45,7 +59,8 @@ export class WalletView {
   readonly #coinbase = new Map<string, boolean>();
   #scanned = false;
 
-  constructor(parts: { wallet: Wallet; keyId: Uint8Array; chain: BitcoinChain; addresses: Addresses }) {
+  constructor(parts: WalletViewParts) {
+    this.account = parts.account;
     this.wallet = parts.wallet;
     this.keyId = parts.keyId;
     this.#chain = parts.chain;
@@ -91,6 +106,22 @@ export class WalletView {
     const scripts = [...(await this.#watched(RECEIVE)), ...(await this.#watched(CHANGE))];
     const found = await Promise.all(scripts.map((script) => this.#coinsOf(script)));
     return found.flat();
+  }
+
+  /**
+   * The coins with what signers want to see of them: for P2WPKH the whole transaction that made each, checked against its id.
+   * Throws what the chain throws, `ChainUnreachable` for a transaction that it does not give out now.
+   */
+  async proven(coins: readonly Coin[]): Promise<readonly Coin[]> {
+    if (this.wallet.scriptType === "p2tr") return coins;
+    return Promise.all(coins.map(async (coin) => ({ ...coin, previous: await this.#previous(coin.outpoint.txid) })));
+  }
+
+  async #previous(txid: string): Promise<Uint8Array> {
+    const rawTx = await this.#chain.rawTransaction(txid);
+    if (rawTx === null)
+      throw new ChainUnreachable(`the chain does not give out transaction ${txid}, which made a coin`);
+    return checkedPrevious(txid, rawTx);
   }
 
   /** What this node's chain knows of the coins that a payment spends. */
@@ -181,6 +212,23 @@ export class WalletView {
   }
 }
 
-/** The wallet of a key; null for a key that is no wallet of this network. */
-export const walletOfKey = ({ purpose, publicKey, chainCode }: KeyView, network: NetworkName): Wallet | null =>
-  purpose === `wallet/${network}` ? { network: networks[network], scriptType: "p2tr", publicKey, chainCode } : null;
+function checkedPrevious(txid: string, rawTx: Uint8Array): Uint8Array {
+  try {
+    if (txidOf(parseTransaction(rawTx)) === txid) return stripWitnesses(rawTx);
+  } catch (cause) {
+    if (!(cause instanceof TransactionError)) throw cause;
+    throw new ChainLied(`asked for ${txid}, the chain gave bytes that are no transaction`, { cause });
+  }
+  throw new ChainLied(`asked for ${txid}, the chain gave another transaction`);
+}
+
+/** The account and wallet of a key; null for a key that holds no coins of this network. */
+export const walletOfKey = (
+  { scheme, purpose, publicKey, chainCode }: KeyView,
+  network: NetworkName,
+): { readonly account: Account; readonly wallet: Wallet } | null => {
+  const account = accountOf(scheme);
+  if (account === undefined || purpose !== `wallet/${network}`) return null;
+  const scriptType = account === "taproot" ? "p2tr" : "p2wpkh";
+  return { account, wallet: { network: networks[network], scriptType, publicKey, chainCode } };
+};

@@ -28,6 +28,13 @@ export const showStatus: Action = async ({ settings, out }) => {
         ["Nodes", cell(`${status.online} of ${n} online`)],
         ["Rules", cell(`${t} shares sign, ${q} votes approve, ${f} liars tolerated`)],
         ["Cluster", cell(`${status.cluster} on ${status.network}, height ${status.height}`)],
+        ...status.dead_edges.map(
+          ({ between, key_id, rekeying }) =>
+            [
+              "Dead edge",
+              cell(`nodes ${between.join(" and ")}, key ${key_id}${rekeying ? ", being made anew" : ""}`, "attention"),
+            ] as const,
+        ),
         ["Keys", cell(status.key_ids.join(", ") || "none")],
         ["Answered by", cell(`node ${status.node_id}, version ${status.version}`)],
       ],

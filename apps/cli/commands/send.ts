@@ -12,16 +12,19 @@ import {
 import { parseAmount, parseFeeRate, printSats } from "../amount.ts";
 import { openWriter } from "../connection.ts";
 import type { Action, Context } from "../context.ts";
-import { CliError, EXIT, usageError, type ExitCode } from "../exit.ts";
+import { CliError, EXIT, type ExitCode } from "../exit.ts";
 import { explain } from "../explain.ts";
 import { visible } from "../table.ts";
+import { lookAgain, parseWaitSeconds } from "../waiting.ts";
 import { renderTransaction } from "./transactions.ts";
+import { parseAccount } from "./wallet.ts";
 
 interface SendOptions {
   readonly to: string;
   readonly amount: string;
   readonly feeRate?: string;
   readonly metadata?: string;
+  readonly account?: string;
   readonly wait?: "broadcasting" | "confirmed";
   readonly waitTimeout: string;
   readonly idempotencyKey?: string;
@@ -30,7 +33,6 @@ interface SendOptions {
 
 /** Between two looks at a payment. */
 const POLL_MS = 500;
-const MAX_WAIT_SECONDS = 86_400;
 
 export const send: Action<SendOptions> = async (context, options) => {
   const body = {
@@ -38,8 +40,9 @@ export const send: Action<SendOptions> = async (context, options) => {
     amount_sats: parseAmount(options.amount),
     ...(options.feeRate === undefined ? {} : { fee_rate: parseFeeRate(options.feeRate) }),
     ...(options.metadata === undefined ? {} : { metadata: options.metadata }),
+    ...(options.account === undefined ? {} : { account: parseAccount(options.account) }),
   };
-  const waitSeconds = parseWait(options.waitTimeout);
+  const waitSeconds = parseWaitSeconds(options.waitTimeout);
   const client = openWriter(context.settings);
   if (
     context.out.interactive &&
@@ -53,14 +56,6 @@ export const send: Action<SendOptions> = async (context, options) => {
   context.out.result(payment, (look) => renderTransaction(payment, look));
   return options.wait ? judge(payment, options.wait) : EXIT.ok;
 };
-
-function parseWait(typed: string): number {
-  const seconds = Number(typed);
-  if (!/^\d{1,5}$/.test(typed) || seconds < 1 || seconds > MAX_WAIT_SECONDS) {
-    throw usageError(`--wait-timeout is a whole number of seconds from 1 to ${MAX_WAIT_SECONDS}.`);
-  }
-  return seconds;
-}
 
 async function confirmed(question: string): Promise<boolean> {
   const { confirm } = await import("@clack/prompts");
@@ -111,21 +106,9 @@ async function waitFor(
       );
     }
     await sleep(POLL_MS);
-    payment = await look(client, payment);
+    payment = await lookAgain(() => client.transaction({ txid: taken.txid }), payment);
   }
   return payment;
-}
-
-/** The payment as it is now; as it was, while the node cannot say: the payment was taken, and goes on without this node. */
-async function look(client: Client, payment: Transaction): Promise<Transaction> {
-  try {
-    return await client.transaction({ txid: payment.txid });
-  } catch (error) {
-    if (error instanceof ApiUnreachable) return payment;
-    if (error instanceof ApiProblem && (error.body.status >= 500 || error.problem === "too-many-requests"))
-      return payment;
-    throw error;
-  }
 }
 
 const isOver = (state: TransactionState, goal: TransactionState): boolean =>

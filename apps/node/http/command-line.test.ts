@@ -20,6 +20,8 @@ describe("reading", () => {
         "Unconfirmed       2500 sat (0.00002500 BTC)",
         "Immature          0 sat (0.00000000 BTC)",
         "Confirmed in all  150000000 sat (1.50000000 BTC)",
+        "In taproot        100000000 sat (1.00000000 BTC) spendable, p2tr",
+        "In segwit         0 sat (0.00000000 BTC) spendable, p2wpkh",
         "Network           regtest, block 121",
         "",
       ].join("\n"),

@@ -151,6 +151,7 @@ function addRoute(app: FastifyInstance, operation: Operation, options: HttpOptio
     method: route.method,
     url: route.path,
     schema: schemaOf(route),
+    ...(route.maxBodyBytes === undefined ? {} : { bodyLimit: Math.max(limits.bodyBytes, route.maxBodyBytes) }),
     config: { rateLimit: { max: route.access === "change" ? limits.changesPerMinute : limits.readsPerMinute } },
     // After the rate limit, so that tokens cannot be tried quickly, and before a single byte of the body is read.
     preParsing: async (request) => {

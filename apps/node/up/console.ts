@@ -1,12 +1,16 @@
 /** What the user of a running local network types: stop and start nodes, mine, and see what follows. */
 import { createInterface } from "node:readline";
-import type { Notice } from "@conclave/node";
+import { RECEIVE } from "@conclave/bitcoin";
+import { viewKey } from "@conclave/custody";
+import { ACCOUNTS, type Notice } from "@conclave/node";
 import type { LocalNetwork } from "./folder.ts";
 import type { RunningNetwork } from "./network.ts";
 import type { Notices } from "./notices.ts";
 import type { Progress } from "./progress.ts";
 
-const HELP = "stop NAME · start NAME · mine · status · help";
+const HELP = "stop NAME · start NAME · fund taproot|segwit · mine · status · help";
+/** What the faucet gives on request. */
+const FAUCET_SATS = 10_000_000n;
 
 /** States of a payment worth a line. */
 const TOLD = new Set([
@@ -19,6 +23,8 @@ const TOLD = new Set([
   "unresolved",
   "failed",
 ]);
+
+const MESSAGES_TOLD = new Set(["approved", "signed", "rejected", "failed", "expired"]);
 
 /** Print payments as they move, and take commands until the returned function is called. */
 export function attend(
@@ -46,9 +52,19 @@ function tell(network: LocalNetwork, running: RunningNetwork, node: number, noti
   const voice = running.nodes.findIndex((candidate) => candidate !== null);
   if (notice.kind === "violation") progress.say(`${network.names[node]} bans a node: ${notice.violation}`);
   if (notice.kind === "sealed") progress.say(`${network.names[node]}: ${notice.reason}`);
+  if (node === voice) tellOfMessages(notice, progress);
   if (node !== voice || notice.kind !== "state" || !TOLD.has(notice.state)) return;
   const because = notice.reason === null ? "" : ` (${notice.reason})`;
   progress.say(`payment ${notice.request.slice(0, 8)} ${notice.state}${because}`);
+}
+
+function tellOfMessages(notice: Notice, progress: Progress): void {
+  if (notice.kind === "message" && MESSAGES_TOLD.has(notice.state)) {
+    const because = notice.reason === null ? "" : ` (${notice.reason})`;
+    progress.say(`message ${notice.request.slice(0, 8)} ${notice.state}${because}`);
+  }
+  if (notice.kind === "keyActive" && viewKey(notice.record).purpose === "messages")
+    progress.say(`a key for messages is ready: "conclave keys" shows it`);
 }
 
 async function obey(network: LocalNetwork, running: RunningNetwork, line: string, progress: Progress): Promise<void> {
@@ -56,6 +72,7 @@ async function obey(network: LocalNetwork, running: RunningNetwork, line: string
   if (command === "") return;
   if (command === "mine") return running.mine();
   if (command === "status") return showStatus(running, progress);
+  if (command === "fund") return fund(running, name, progress);
   const index = network.names.indexOf(name);
   if ((command !== "stop" && command !== "start") || index < 0) {
     return progress.say(`${HELP}; names: ${network.names.join(", ")}`);
@@ -65,6 +82,16 @@ async function obey(network: LocalNetwork, running: RunningNetwork, line: string
     return progress.say("the last node stays up: Ctrl-C stops it");
   else await running.stopNode(index);
   return showStatus(running, progress);
+}
+
+function fund({ speaker, chain }: RunningNetwork, name: string, progress: Progress): void {
+  const account = ACCOUNTS.find((known) => known === name);
+  const view = account === undefined ? null : speaker.account(account);
+  if (account === undefined) return progress.say(`fund ${ACCOUNTS.join(" or fund ")}`);
+  if (view === null) return progress.say(`the ${account} key is not made yet`);
+  const { address } = view.script(RECEIVE, 0);
+  chain.faucet(address, FAUCET_SATS);
+  progress.say(`${FAUCET_SATS} sat to ${address}`);
 }
 
 async function showStatus(running: RunningNetwork, progress: Progress): Promise<void> {

@@ -3,13 +3,17 @@ import { randomUUID } from "node:crypto";
 import { toHex } from "@conclave/bytes";
 import { RECEIVE, sats } from "@conclave/bitcoin";
 import type { NodeId } from "@conclave/consensus";
-import type { ConclaveNode, Notice } from "@conclave/node";
+import { viewKey } from "@conclave/custody";
+import { WalletNotReady, type Account, type ConclaveNode, type Notice } from "@conclave/node";
 import type { LocalNetwork } from "./folder.ts";
 import type { RunningNetwork } from "./network.ts";
 import type { Notices } from "./notices.ts";
 import type { Progress } from "./progress.ts";
 import { DEMO_RECIPIENT } from "./recipient.ts";
 
+/** The first payment is from Taproot: its key is made, and its coins are signed for, in a second. */
+const ACCOUNT: Account = "taproot";
+const SCHEME = "frost-secp256k1-taproot";
 const FAUCET_COINS = 2;
 const FAUCET_SATS = 50_000_000n;
 const DEMO_SATS = 25_000n;
@@ -36,9 +40,9 @@ export async function firstPayment(parts: FirstPaymentParts): Promise<Outcome> {
   const { running, progress, always } = parts;
   await makeKey(parts);
   const node = running.speaker;
-  const wallet = node.wallet!;
-  const { address } = wallet.script(RECEIVE, 0);
-  progress.phase("wallet", address, { address, key: toHex(wallet.keyId) });
+  const account = accountOf(node);
+  const { address } = account.script(RECEIVE, 0);
+  progress.phase("wallet", address, { address, key: toHex(account.keyId) });
   await fillUp(node, running, address, progress);
   if ((await node.payments()) > 0 && !always) return { address, txid: "", confirmations: 0, signers: [] };
   return { address, ...(await pay(parts)) };
@@ -46,30 +50,42 @@ export async function firstPayment(parts: FirstPaymentParts): Promise<Outcome> {
 
 async function makeKey({ running, notices, progress }: FirstPaymentParts): Promise<void> {
   const total = running.nodes.length;
-  const active = new Set(running.nodes.flatMap((running, i) => (running?.node.wallet ? [i] : [])));
+  const active = new Set(running.nodes.flatMap((running, i) => (running?.node.account(ACCOUNT) ? [i] : [])));
   if (active.size === total) return progress.phase("key", "the key of the earlier start, certified by every node");
   const everybody = notices.first("the key generation", (node, notice) => {
     if (notice.kind === "progress" && node === 0) progress.detail(roundNamed(notice.round));
     if (notice.kind === "aborted" && node === 0) progress.detail(`${notice.reason}; trying again`);
-    if (notice.kind === "keyActive") active.add(node);
+    if (notice.kind === "keyActive" && viewKey(notice.record).scheme === SCHEME) active.add(node);
     return active.size === total ? true : undefined;
   });
-  await running.speaker.requestWalletKey();
+  await running.speaker.requestWalletKey(SCHEME);
   await everybody;
   progress.phase("key", `made by ${total} nodes together, certified by all, held by none`, {
-    scheme: "frost-secp256k1-taproot",
+    scheme: SCHEME,
   });
 }
+
+function accountOf(node: ConclaveNode) {
+  const account = node.account(ACCOUNT);
+  if (account === null) throw new WalletNotReady(`the ${ACCOUNT} key is not active yet`);
+  return account;
+}
+
+const balanceOf = async (node: ConclaveNode) => {
+  const balance = (await node.balances()).find(({ account }) => account === ACCOUNT);
+  if (balance === undefined) throw new WalletNotReady(`the ${ACCOUNT} key is not active yet`);
+  return balance;
+};
 
 /** `keygen/1-commit` is told as `round 1: commit`. */
 const roundNamed = (round: string): string => round.replace(/^keygen\/(\w+)-(\w+)$/, "round $1: $2");
 
 /** Coins from the faucet, if the wallet could not pay twice. */
 async function fillUp(node: ConclaveNode, { chain }: RunningNetwork, to: string, progress: Progress): Promise<void> {
-  const { spendable } = await node.balance();
+  const { spendable } = await balanceOf(node);
   if (spendable >= DEMO_SATS * 2n) return;
   for (let i = 0; i < FAUCET_COINS; i++) chain.faucet(to, FAUCET_SATS);
-  const { confirmed } = await node.balance();
+  const { confirmed } = await balanceOf(node);
   progress.phase("faucet", `${Number(confirmed) / 1e8} BTC of regtest coins`, { confirmed_sats: Number(confirmed) });
 }
 
@@ -126,6 +142,7 @@ async function pay({ network, running, notices, progress }: FirstPaymentParts): 
   };
   try {
     request = await node.createPayment({
+      account: ACCOUNT,
       recipient: DEMO_RECIPIENT,
       amount: sats(DEMO_SATS),
       feeRate: null,

@@ -16,7 +16,7 @@ import { freePortBase, temporaryFolder } from "./testing/places.ts";
 import { until } from "./testing/waiting.ts";
 
 const SEED = process.env["CONCLAVE_TEST_SEED"] ?? randomBytes(4).toString("hex");
-const KILLS = Number(process.env["CONCLAVE_TEST_KILLS"] ?? 12);
+const KILLS = Number(process.env["CONCLAVE_TEST_KILLS"] ?? 9);
 /** Of every three kills, one hits the first start: the making of vaults and journals, and then key generation. */
 const KEYGEN_KILLS = Math.ceil(KILLS / 3);
 
@@ -34,7 +34,17 @@ interface Place {
 }
 
 const startUp = ({ root, portBase }: Place): Started =>
-  start(["up", "--json", "--nodes", String(NODES.length), "--data", root, "--port-base", String(portBase)]);
+  start([
+    "up",
+    "--json",
+    "--taproot-only",
+    "--nodes",
+    String(NODES.length),
+    "--data",
+    root,
+    "--port-base",
+    String(portBase),
+  ]);
 
 async function kill({ child, ended }: Started): Promise<void> {
   child.kill("SIGKILL");

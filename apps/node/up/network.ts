@@ -28,6 +28,8 @@ export interface NetworkOptions {
   readonly folder: Folder;
   readonly network: LocalNetwork;
   readonly portBase: number;
+  /** Whether the nodes sign hashes whose preimage they do not see, with keys for messages. */
+  readonly allowDigests: boolean;
   readonly log: HttpLog;
   /** Called for everything that a node says; `node` counts from 0 in the order of names. */
   readonly notify: (node: number, notice: Notice) => void;
@@ -110,13 +112,15 @@ export class RunningNetwork {
   }
 
   async #open(index: number, prepared: PreparedNode): Promise<void> {
-    const { folder, network, portBase, log, notify } = this.#options;
+    const { folder, network, portBase, allowDigests, log, notify } = this.#options;
     assert(this.#mesh !== null, "the network exists before its nodes join");
     const settings: CustodySettings = {
       roster: { cluster: network.cluster, version: 1, nodes: this.#entries },
       network: network.network,
       threshold: network.threshold,
       quorum: network.quorum,
+      rawDigests: allowDigests,
+      presigning: true,
       policy: { fees: defaultFeePolicy[network.network], maxInputs: 20, minConfirmations: 0, maxLocktimeAhead: 10 },
       burialDepth: 6,
     };

@@ -4,6 +4,8 @@ import { styleText } from "node:util";
 export interface Progress {
   /** A phase is complete. `facts` are shown and, as JSON, written whole. */
   phase(name: string, summary: string, facts?: Readonly<Record<string, unknown>>): void;
+  /** Something that the nodes did, with its time. Written as JSON only: people are told in words. */
+  event(name: string, facts: Readonly<Record<string, unknown>>): void;
   /** Something within a phase. Not written as JSON. */
   detail(text: string): void;
   /** Free text for people: what to try next. Not written as JSON. */
@@ -30,6 +32,9 @@ export function startProgress({ json, startMs }: { readonly json: boolean; reado
         console.log(
           `${colour("green", "✔")} ${colour("bold", name.padEnd(14))} ${summary} ${colour("dim", `${tookMs} ms`)}`,
         );
+    },
+    event(name, facts) {
+      if (json) console.log(JSON.stringify({ event: name, at_ms: Date.now(), ...facts }));
     },
     detail(text) {
       if (!json) console.log(colour("dim", `  ${text}`));

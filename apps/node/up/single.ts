@@ -18,12 +18,17 @@ export interface SingleOptions {
   readonly name: string;
   readonly port: number;
   readonly passwordFile: string | undefined;
+  /** Whether it signs hashes whose preimage it does not see, with keys for messages. */
+  readonly allowDigests: boolean;
+  /** Whether it takes part in presignatures that others ask for. */
+  readonly presigning: boolean;
 }
 
 const quietLog: HttpLog = { info: () => {}, error: (fields, message) => console.error(message, fields) };
 
 /** Runs until interrupted. */
-export async function runSingle({ data, name, port, passwordFile }: SingleOptions): Promise<number> {
+export async function runSingle(options: SingleOptions): Promise<number> {
+  const { data, name, port, passwordFile, allowDigests, presigning } = options;
   const folder = folderAt(data);
   const network = readNetwork(folder);
   if (network === null) throw new FolderUnusable(`there is no network in ${data}: "conclave up" makes one`);
@@ -41,6 +46,8 @@ export async function runSingle({ data, name, port, passwordFile }: SingleOption
       network: network.network,
       threshold: network.threshold,
       quorum: network.quorum,
+      rawDigests: allowDigests,
+      presigning,
       policy: { fees: defaultFeePolicy[network.network], maxInputs: 20, minConfirmations: 0, maxLocktimeAhead: 10 },
       burialDepth: 6,
     },

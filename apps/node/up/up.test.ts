@@ -25,12 +25,18 @@ after(async () => {
 const FIVE = ["node1", "node2", "node3", "node4", "node5"];
 const PHASES = ["nodes up", "key", "wallet", "faucet", "proposed", "approved", "signed", "broadcast", "confirmed"];
 
-const up = (data: string, ...args: readonly string[]): readonly string[] => [
+const upWithBothKeys = (data: string, ...args: readonly string[]): readonly string[] => [
   "up",
   "--data",
   data,
   "--port-base",
   String(portBase),
+  ...args,
+];
+
+/** With the quicker of the two keys alone, where the other does not matter. */
+const up = (data: string, ...args: readonly string[]): readonly string[] => [
+  ...upWithBothKeys(data, "--taproot-only"),
   ...args,
 ];
 
@@ -40,6 +46,7 @@ interface Report {
   readonly txid: string;
   readonly confirmations: number;
   readonly signers: readonly string[];
+  readonly segwit: { readonly address: string; readonly key: string } | null;
   readonly timings: Readonly<Record<string, number>>;
 }
 
@@ -89,8 +96,8 @@ describe("conclave up, on a folder of its own", () => {
       PHASES.filter((name) => name !== "faucet"),
     );
     for (const { ms } of phases) assert(Number.isSafeInteger(ms));
-    const { ok, address, txid, confirmations, signers, timings } = report;
-    assert.deepEqual([ok, confirmations], [true, 1]);
+    const { ok, address, txid, confirmations, signers, segwit, timings } = report;
+    assert.deepEqual([ok, confirmations, segwit], [true, 1, null]);
     assert.match(address, /^bcrt1p[0-9a-z]{58}$/);
     assert.match(txid, /^[0-9a-f]{64}$/);
     assert.equal(signers.length, 4);
@@ -178,7 +185,7 @@ describe("conclave up, on a folder of its own", () => {
     });
   });
 
-  test("while it runs, nobody else opens its folder, and it does not mind; Ctrl-C ends it with nothing left over", async () => {
+  test("while it runs, nobody else opens its folder, and it does not mind; --json tells what its nodes do; Ctrl-C ends it with nothing left over", async () => {
     const running = start(up(five, "--json"));
     const wallet = await phase(running, "wallet");
     assert.deepEqual([wallet["address"], wallet["key"]], [first.address, first.key], "the same wallet");
@@ -197,6 +204,15 @@ describe("conclave up, on a folder of its own", () => {
 
     const { status, online } = await apiOf(five, 4).status();
     assert.deepEqual([status, online], ["ok", 5]);
+
+    const { body } = await apiOf(five, 1).pay({ recipient: first.address, amount_sats: 10_000 }, "told");
+    const told = await running.line((line) => {
+      const said = JSON.parse(line) as Readonly<Record<string, unknown>>;
+      return said["node"] === "node3" && said["request"] === body.txid && said["state"] === "confirmed"
+        ? said
+        : undefined;
+    });
+    assert.deepEqual([told["event"], typeof told["at_ms"], told["reason"]], ["state", "number", null]);
     assert.equal(await interrupt(running), 0);
     assert.deepEqual(leftovers(five), []);
   });
@@ -258,15 +274,25 @@ describe("conclave up, with a choice of nodes", () => {
     assert(signers.every((name) => ["alice", "bob", "charlie", "dave"].includes(name)));
   });
 
-  test("--fresh asks first, and with --yes makes another key", async () => {
+  test("--fresh asks first, and with --yes makes another key, then the segwit account's", async () => {
     const token = readSecret(folderAt(four).tokenFile);
     const asked = await run(up(four, "--once", "--fresh"));
     assert.equal(asked.code, 1);
     assert.match(asked.stderr, /forgets a key for ever; without a terminal to ask at, add --yes/);
     assert.equal(readSecret(folderAt(four).tokenFile), token);
-    const { code, stdout, stderr } = await run(up(four, "--once", "--json", "--fresh", "--yes", "--nodes", "3"));
+    const fresh = ["--once", "--json", "--fresh", "--yes", "--nodes", "3"];
+    const { code, stdout, stderr } = await run(upWithBothKeys(four, ...fresh));
     assert.equal(code, 0, stderr);
-    assert.deepEqual(phaseOf(read(stdout).phases, "nodes up")["nodes"], ["node1", "node2", "node3"]);
+    const { phases, report } = read(stdout);
+    assert.deepEqual(phaseOf(phases, "nodes up")["nodes"], ["node1", "node2", "node3"]);
+    assert.deepEqual(
+      phases.slice(-2).map((line) => line.phase),
+      ["confirmed", "segwit key"],
+      "the payment does not wait for the second key",
+    );
+    const { address, key } = phaseOf(phases, "segwit key");
+    assert.deepEqual(report.segwit, { address, key });
+    assert.match(report.segwit?.address ?? "", /^bcrt1q[0-9a-z]{38}$/);
     assert(!existsSync(join(four, "alice")));
     assert.notEqual(readSecret(folderAt(four).tokenFile), token);
   });

@@ -1,9 +1,11 @@
 /**
  * `conclave up`: the whole product on one machine. Nodes come up, make a key that none of them holds, get coins from the
- * chain's faucet, approve a payment, sign it and see it confirmed; then the network stays up for its user.
+ * chain's faucet, approve a payment, sign it and see it confirmed; then they make the key of the wallet's other account, and
+ * the network stays up for its user.
  */
 import type { HttpLog } from "../http/index.ts";
 import { attend } from "./console.ts";
+import { tellPrograms } from "./events.ts";
 import { lockFolder } from "./folder-lock.ts";
 import {
   createNetwork,
@@ -21,6 +23,7 @@ import { RunningNetwork } from "./network.ts";
 import { Notices } from "./notices.ts";
 import { checkPorts } from "./ports.ts";
 import { startProgress, type Progress } from "./progress.ts";
+import { secondAccount, type SecondAccount } from "./second-account.ts";
 import { welcome } from "./welcome.ts";
 
 /** What a network is made with; sorted names. */
@@ -40,6 +43,10 @@ export interface UpOptions {
   readonly fresh: boolean;
   readonly once: boolean;
   readonly json: boolean;
+  /** Whether the nodes sign hashes whose preimage they do not see. */
+  readonly allowDigests: boolean;
+  /** Whether a segwit key is made, and whether its account is given coins. */
+  readonly segwit: "none" | "empty" | "funded";
 }
 
 /** Exit code of a command that was interrupted before it was done: 128 and SIGINT's number, as shells count. */
@@ -112,10 +119,17 @@ interface Place {
 
 async function run(options: UpOptions, { folder, network, progress, interrupted }: Place): Promise<number> {
   const { names, threshold, quorum } = network;
-  const { portBase } = options;
+  const { portBase, allowDigests } = options;
   const notices = new Notices();
   progress.detail(`opening the vaults, journals and histories of ${names.length} nodes`);
-  const running = await RunningNetwork.start({ folder, network, portBase, log: quietLog, notify: notices.publish });
+  const running = await RunningNetwork.start({
+    folder,
+    network,
+    portBase,
+    allowDigests,
+    log: quietLog,
+    notify: notices.publish,
+  });
   const stopMining = mineAsTheyCome(running, notices);
   try {
     progress.phase("nodes up", `${names.join(", ")}: ${threshold} of ${names.length} sign`, {
@@ -131,14 +145,26 @@ async function run(options: UpOptions, { folder, network, progress, interrupted 
       progress.say("\nStopping the nodes …");
       return INTERRUPTED;
     }
+    const total = progress.timings()["total"];
+    if (options.json && !options.once) tellPrograms(network, notices, progress);
+    const fund = options.segwit === "funded";
+    const wanted = options.segwit !== "none" || running.speaker.account("segwit") !== null;
+    const second = wanted ? secondAccount({ running, notices, progress, fund }) : null;
     if (options.once) {
-      if (options.json) console.log(JSON.stringify({ ok: true, ...outcome, timings: progress.timings() }));
-      progress.say(`\nDone in ${seconds(progress.timings()["total"])} s. The network is in ${folder.root}.`);
+      const segwit = await Promise.race([second, interrupted]);
+      if (segwit === INTERRUPTED) return INTERRUPTED;
+      // The total is that of the first payment, which does not wait for the segwit key.
+      const timings = { ...progress.timings(), total };
+      if (options.json) console.log(JSON.stringify({ ok: true, ...outcome, segwit, timings }));
+      progress.say(`\nDone in ${seconds(total)} s. The network is in ${folder.root}.`);
       return 0;
     }
     welcome({ folder, network, running, address: outcome.address, progress });
+    const until = new AbortController();
+    if (second !== null) tellWhenMade(second, running, progress, until.signal);
     const leave = attend(network, running, notices, progress);
     await interrupted;
+    until.abort();
     leave();
     progress.say("\nStopping the nodes …");
     return 0;
@@ -146,6 +172,23 @@ async function run(options: UpOptions, { folder, network, progress, interrupted 
     stopMining();
     await running.stop();
   }
+}
+
+/** Beside what the user does: the network runs without it. */
+function tellWhenMade(
+  second: Promise<SecondAccount>,
+  running: RunningNetwork,
+  progress: Progress,
+  stopped: AbortSignal,
+): void {
+  const known = running.speaker.account("segwit") !== null;
+  const say = (text: string): void => {
+    if (!stopped.aborted && !known) progress.say(text);
+  };
+  second.then(
+    ({ address }) => say(`The segwit account is ready: pay to ${address}, or spend with --account segwit.`),
+    (error: unknown) => say(`The segwit key is not made: ${error instanceof Error ? error.message : String(error)}`),
+  );
 }
 
 const seconds = (ms = 0): string => (ms / 1_000).toFixed(1);

@@ -1,4 +1,6 @@
 /** What to try next, told to the user of a network that has just come up. */
+import { printDescriptor, RECEIVE } from "@conclave/bitcoin";
+import { ACCOUNTS } from "@conclave/node";
 import type { Folder, LocalNetwork } from "./folder.ts";
 import type { RunningNetwork } from "./network.ts";
 import type { Progress } from "./progress.ts";
@@ -23,6 +25,10 @@ export function welcome({ folder, network, running, address, progress }: Welcome
     : "";
   progress.say(`
 The network is up. Every node has an API of its own: ${api} to ${last} (described at ${api}/openapi.json).
+The wallet's accounts:
+
+${accountsOf(running)}
+
 In another terminal, in this folder:
 
   npx conclave wallet balance${flags}
@@ -34,5 +40,14 @@ Payments are mined as they come; the chain's Esplora API is at ${running.esplora
 ${hands}Ctrl-C stops everything; the next start goes on from here.
 `);
 }
+
+/** Each account's first address and the descriptor that watches all of them. */
+const accountsOf = ({ speaker }: RunningNetwork): string =>
+  ACCOUNTS.map((name) => {
+    const account = speaker.account(name);
+    if (account === null) return `  ${name.padEnd(8)}being made in the background`;
+    const { address } = account.script(RECEIVE, 0);
+    return `  ${name.padEnd(8)}${address}\n          ${printDescriptor(account.wallet)}`;
+  }).join("\n");
 
 const counted = (nodes: number): string => (nodes === 1 ? "one node" : `${nodes} nodes`);

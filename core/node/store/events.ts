@@ -3,7 +3,7 @@ import type { EventId, RequestId } from "./ids.ts";
 import type { Saved } from "./outcome.ts";
 
 /** What an event carries out. */
-export const EVENT_TYPES = ["KEYGEN", "KEYREFRESH", "RESHARE", "SIGN", "PRESIGN"] as const;
+export const EVENT_TYPES = ["KEYGEN", "KEYREFRESH", "RESHARE", "SIGN", "PRESIGN", "REKEY"] as const;
 /** One of `EVENT_TYPES`. */
 export type EventType = (typeof EVENT_TYPES)[number];
 
@@ -27,7 +27,7 @@ export interface StoredEvent {
   /** The event expires after this height; null: never. */
   readonly expiryHeight: number | null;
   readonly error: string | null;
-  /** Sealed result bytes of a successful event. */
+  /** Of a successful SIGN its sealed signatures, of a KEYGEN the id of its key. */
   readonly result: Uint8Array | null;
   /** Why each attempt failed, in order. */
   readonly reasons: readonly string[];
@@ -45,11 +45,12 @@ export interface Events {
   get(id: EventId): Promise<StoredEvent | undefined>;
   /** Events of a request, oldest first. */
   ofRequest(request: RequestId): Promise<readonly StoredEvent[]>;
-  /** Oldest first, by height, then id. With `dueAtMs` only those that may be tried at that time. */
+  /** Oldest first, by height, then id. With `dueAtMs` only those that may be tried at that time. With `type` only those. */
   list(query: {
     readonly status: EventStatus;
     readonly limit: number;
     readonly dueAtMs?: number;
+    readonly type?: EventType;
   }): Promise<readonly StoredEvent[]>;
   /** Changes the event if its status is still `from`; false if it is not, or there is no such event. */
   update(id: EventId, from: EventStatus, change: EventChange): Promise<boolean>;

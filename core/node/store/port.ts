@@ -1,5 +1,5 @@
 /**
- * The node's history: requests, votes, events, transactions, violations, audit. It informs and resumes; it never decides.
+ * The node's history: requests, votes, events, transactions, messages, violations, audit. It informs and resumes; it never decides.
  * Custody keeps its own promises in its journal and believes nothing that stands here, so a store that lies or forgets can
  * delay a signature and never cause one.
  *
@@ -9,6 +9,7 @@
 import type { Addresses } from "./addresses.ts";
 import type { Audit } from "./audit.ts";
 import type { Events } from "./events.ts";
+import type { Messages } from "./messages.ts";
 import type { Nodes } from "./nodes.ts";
 import type { Requests } from "./requests.ts";
 import type { Transactions } from "./transactions.ts";
@@ -21,6 +22,7 @@ export interface StoreTables {
   readonly votes: Votes;
   readonly events: Events;
   readonly transactions: Transactions;
+  readonly messages: Messages;
   readonly violations: Violations;
   readonly nodes: Nodes;
   readonly addresses: Addresses;

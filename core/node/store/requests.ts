@@ -7,7 +7,7 @@ import type { Page, PageRequest } from "./pages.ts";
 /** A request as it was taken in: immutable, and named by its content. */
 export interface StoredRequest {
   readonly id: RequestId;
-  /** payment, keygen, … */
+  /** payment, message, keygen, … */
   readonly kind: string;
   /** Canonical bytes of the request; never change. */
   readonly body: Uint8Array;

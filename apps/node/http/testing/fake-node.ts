@@ -6,9 +6,17 @@ import {
   fsmStateOf,
   type Health,
   type InputOf,
+  type KeyPage,
+  type KeyUnderWay,
+  type Message,
+  type MessageRequest,
+  type MessageState,
   type NodePage,
   type NodeService,
+  type Presigning,
   type Readiness,
+  type Rekeying,
+  type RequestedKey,
   ServiceError,
   type Transaction,
   type TransactionPage,
@@ -20,6 +28,21 @@ import {
 /** 2026-01-20T12:00:00Z, document 004's day. */
 const CREATED_AT = "2026-01-20T12:00:00.000Z";
 const KEY_ID = "5a".repeat(16);
+const PUBLIC_KEY = `02${"79".repeat(32)}`;
+const MEMBERS = { threshold: 4, quorum: 4, epoch: 0, members: [1, 2, 3, 4, 5] };
+const ADDRESSES = {
+  taproot: "bcrt1p0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7vqc8gma6",
+  segwit: "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080",
+} as const;
+
+/** The amounts of an account; nothing of it is immature. */
+const amounts = (confirmed: number, unconfirmed: number, locked: number) => ({
+  confirmed_sats: confirmed,
+  unconfirmed_sats: unconfirmed,
+  locked_sats: locked,
+  immature_sats: 0,
+  spendable_sats: confirmed - locked,
+});
 
 export class FakeNode implements NodeService {
   /** How often `createTransaction` was called. */
@@ -36,6 +59,17 @@ export class FakeNode implements NodeService {
   slip: object = {};
   status: ClusterStatus["status"] = "ok";
   readonly payments: Transaction[] = [];
+  /** Messages that were asked to be signed, oldest first. */
+  readonly messages: { readonly body: MessageRequest; readonly message: Message }[] = [];
+  /** States that a message shows, one for each time it is asked for; the last one stays. */
+  messageLife: MessageState[] = ["signed"];
+  /** Names of the keys for messages. */
+  readonly messageKeys: string[] = [];
+  /** Of each key for messages. */
+  presignatures = 0;
+  underWay: KeyUnderWay[] = [];
+  deadEdges: ClusterStatus["dead_edges"] = [];
+  readonly rekeyed: { readonly key: string; readonly between: readonly [number, number] }[] = [];
   readonly #byKey = new Map<string, { readonly content: string; readonly payment: Promise<Transaction> }>();
 
   async health(): Promise<Health> {
@@ -82,18 +116,108 @@ export class FakeNode implements NodeService {
       locked_sats: 50_000_000,
       immature_sats: 0,
       spendable_sats: 100_000_000,
+      accounts: [
+        { account: "taproot", kind: "p2tr", ...amounts(100_000_000, 2_500, 0) },
+        { account: "segwit", kind: "p2wpkh", ...amounts(50_000_000, 0, 50_000_000) },
+      ],
       height: 121,
     });
   }
 
-  async address(): Promise<WalletAddress> {
+  async address({ account = "taproot" }: InputOf<"address"> = {}): Promise<WalletAddress> {
     return this.#answer({
-      address: "bcrt1p0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7vqc8gma6",
+      address: ADDRESSES[account],
       network: "regtest",
-      kind: "p2tr",
+      account,
+      kind: account === "taproot" ? "p2tr" : "p2wpkh",
       path: "0/0",
       key_id: KEY_ID,
     });
+  }
+
+  async createMessage({ body, idempotencyKey }: InputOf<"createMessage">): Promise<Message> {
+    this.calls++;
+    if (this.refusal) throw this.refusal;
+    const id = createHash("sha256").update(idempotencyKey).digest("hex");
+    const bytes = Buffer.from(body.message_hex ?? "", "hex");
+    const digest =
+      body.digest ??
+      createHash("sha256")
+        .update(body.message ?? bytes)
+        .digest("hex");
+    const message: Message = {
+      id,
+      state: "voting",
+      key_id: body.key_id,
+      hash: body.digest === undefined ? (body.hash ?? "sha256") : null,
+      message_bytes: body.digest === undefined ? Buffer.byteLength(body.message ?? bytes) : null,
+      digest,
+      signature: null,
+      recovery_id: null,
+      public_key: null,
+      votes: { approve: 0, reject: 0, required: 4, cast: [] },
+      signers: [],
+      created_at: CREATED_AT,
+      signed_at: null,
+      reason: null,
+    };
+    this.messages.push({ body, message });
+    return this.#answer(message);
+  }
+
+  async message({ id }: InputOf<"message">): Promise<Message> {
+    const found = this.messages.find(({ message }) => message.id === id)?.message;
+    if (found === undefined) throw new ServiceError("message-not-found", "This cluster has no such message.");
+    const state = this.messageLife.length > 1 ? this.messageLife.shift()! : this.messageLife[0]!;
+    const signed = { signature: "ab".repeat(64), recovery_id: 1, public_key: PUBLIC_KEY, signers: [1, 2, 3, 4] };
+    return this.#answer({ ...found, state, reason: this.reason, ...(state === "signed" ? signed : {}) });
+  }
+
+  async keys(): Promise<KeyPage> {
+    const wallet = {
+      name: null,
+      purpose: "wallet/regtest",
+      public_key: PUBLIC_KEY,
+      ...MEMBERS,
+      edges: true,
+      presignatures: 0,
+    };
+    const items: KeyPage["items"] = [
+      { ...wallet, id: "5a".repeat(32), scheme: "frost-secp256k1-taproot", account: "taproot", edges: false },
+      { ...wallet, id: "5b".repeat(32), scheme: "dkls23-secp256k1", account: "segwit" },
+      ...this.messageKeys.map((name, i) => ({
+        ...wallet,
+        id: `${i}`.padStart(64, "c"),
+        name,
+        scheme: "dkls23-secp256k1",
+        account: null,
+        purpose: "messages",
+        presignatures: this.presignatures,
+      })),
+    ];
+    return this.#answer({ items, under_way: [...this.underWay], next_cursor: null });
+  }
+
+  async presign({ id, body: { count } }: InputOf<"presign">): Promise<Presigning> {
+    this.calls++;
+    if (this.refusal) throw this.refusal;
+    this.presignatures += count;
+    return this.#answer({ request: "f".repeat(64), key_id: id, count });
+  }
+
+  /** The key is there when it is looked for next. */
+  async createKey({ body: { name } }: InputOf<"createKey">): Promise<RequestedKey> {
+    this.calls++;
+    if (this.refusal) throw this.refusal;
+    this.messageKeys.push(name);
+    return this.#answer({ request: "d".repeat(64), name, state: "making", key_id: null });
+  }
+
+  async rekey({ body: { key, a, b } }: InputOf<"rekey">): Promise<Rekeying> {
+    this.calls++;
+    if (this.refusal) throw this.refusal;
+    this.rekeyed.push({ key, between: [a, b] });
+    return this.#answer({ request: "e".repeat(64), key_id: key, between: [a, b] });
   }
 
   async clusterStatus(): Promise<ClusterStatus> {
@@ -112,6 +236,7 @@ export class FakeNode implements NodeService {
       online: online[this.status],
       height: 77,
       key_ids: [KEY_ID],
+      dead_edges: [...this.deadEdges],
       version: "0.1.0",
     });
   }
@@ -136,6 +261,7 @@ export class FakeNode implements NodeService {
       txid: createHash("sha256")
         .update(`${key} ${JSON.stringify(request)}`)
         .digest("hex"),
+      account: request.account ?? "taproot",
       state: "pending",
       fsm_state: "Initial",
       settled: false,

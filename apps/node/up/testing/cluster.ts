@@ -23,19 +23,27 @@ export interface Cluster {
   startMining(): () => void;
   /** A payment's state on every running node, once they agree on one of `wanted`. */
   agreed(txid: string, wanted: readonly string[], withinMs: number): Promise<string>;
+  /** All nodes and the chain again, as after Ctrl-C, with or without the switch. `running` is another one from then on. */
+  restart(options: Pick<ClusterOptions, "allowDigests">): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** Five nodes, four of which sign, with a key and no coins. */
-export async function openCluster(): Promise<Cluster> {
+export interface ClusterOptions {
+  /** Five, four of which sign; or three, two of which sign, where keys with pairwise setups are made. */
+  readonly nodes?: 5 | 3;
+  readonly allowDigests?: boolean;
+}
+
+/** Nodes with a Taproot key and no coins. */
+export async function openCluster({ nodes = 5, allowDigests = false }: ClusterOptions = {}): Promise<Cluster> {
   const temporary = temporaryFolder();
   const folder = folderAt(temporary.path);
   const network: LocalNetwork = {
     version: 1,
     cluster: "local",
-    names: ["node1", "node2", "node3", "node4", "node5"],
-    threshold: 4,
-    quorum: 4,
+    names: Array.from({ length: nodes }, (_, i) => `node${i + 1}`),
+    threshold: nodes - 1,
+    quorum: nodes - 1,
     network: "regtest",
     genesis_ms: Date.now(),
   };
@@ -46,13 +54,17 @@ export async function openCluster(): Promise<Cluster> {
     (node, notice) =>
       void said.push(`${(performance.now() / 1_000).toFixed(2)} ${network.names[node]} ${worded(notice)}`),
   );
-  const running = await RunningNetwork.start({
-    folder,
-    network,
-    portBase: await freePortBase(),
-    log: { info: () => {}, error: (fields, message) => void said.push(`${message} ${JSON.stringify(fields)}`) },
-    notify: notices.publish,
-  });
+  const portBase = await freePortBase();
+  const begin = (allow: boolean): Promise<RunningNetwork> =>
+    RunningNetwork.start({
+      folder,
+      network,
+      portBase,
+      allowDigests: allow,
+      log: { info: () => {}, error: (fields, message) => void said.push(`${message} ${JSON.stringify(fields)}`) },
+      notify: notices.publish,
+    });
+  let running = await begin(allowDigests);
   const stop = async (): Promise<void> => {
     await running.stop();
     temporary.remove();
@@ -70,17 +82,23 @@ export async function openCluster(): Promise<Cluster> {
       }),
     );
   try {
-    await running.speaker.requestWalletKey();
+    await running.speaker.requestWalletKey("frost-secp256k1-taproot");
     await until("a key on every node", 20_000, () =>
-      running.nodes.every((node) => node?.node.wallet) ? true : undefined,
+      running.nodes.every((node) => node?.node.account("taproot")) ? true : undefined,
     );
   } catch (error) {
     await stop();
     throw error;
   }
-  const { address } = running.speaker.wallet!.script(RECEIVE, 0);
+  const { address } = running.speaker.account("taproot")!.script(RECEIVE, 0);
   return {
-    running,
+    get running() {
+      return running;
+    },
+    async restart({ allowDigests: allow = false }) {
+      await running.stop();
+      running = await begin(allow);
+    },
     network,
     folder,
     notices,
@@ -112,6 +130,8 @@ function worded(notice: Notice): string {
   switch (notice.kind) {
     case "state":
       return `state ${notice.request.slice(0, 8)} ${notice.state} ${notice.reason ?? ""}`;
+    case "message":
+      return `message ${notice.request.slice(0, 8)} ${notice.state} ${notice.reason ?? ""}`;
     case "dropped":
       return `dropped ${notice.reason}`;
     case "aborted":
