@@ -4,7 +4,7 @@
  */
 import { nodeEngine } from "@conclave/engine-node";
 import { withKernels } from "@conclave/engine-wasm";
-import { NO_TWEAK, secp256k1Group, type Engine } from "@conclave/crypto";
+import { NO_TWEAK, secp256k1Group, verifyEcdsa, type Engine } from "@conclave/crypto";
 import {
   dkls23KeygenProtocol,
   edgeCodec,
@@ -12,7 +12,6 @@ import {
   presignConfigFromShare,
   presignProtocol,
   signProtocol,
-  verifyEcdsa,
   type FinishConfig,
   type PresignConfig,
   type Presignature,

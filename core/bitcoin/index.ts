@@ -35,7 +35,7 @@ export {
   tweakOf,
 } from "./descriptor.ts";
 export type { Branch, KeyHashScript, ScriptType, TaprootScript, Wallet, WalletScript } from "./descriptor.ts";
-export { COMPACT_SIGNATURE_BYTES, verifyEcdsa } from "./ecdsa.ts";
+export { verifyEcdsa } from "./ecdsa.ts";
 export { feeFor, feeRate, FeeRateError, feeRateSchema, parseFeeRate, printFeeRate, rateOf } from "./fee-rate.ts";
 export type { FeeRate } from "./fee-rate.ts";
 export { draftCancellation, draftPayment } from "./draft.ts";

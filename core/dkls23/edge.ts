@@ -1,5 +1,5 @@
 import { codec, CodecError, fixedBytes, record, refine, type Codec, type Schema } from "@conclave/bytes";
-import type { AllLeaves, PuncturedLeaves } from "@conclave/crypto";
+import { LEAVES, SEED_BYTES, TREES, type AllLeaves, type PuncturedLeaves } from "@conclave/crypto";
 import { partyIndex, type PartyIndex } from "@conclave/protocol";
 
 /**
@@ -18,12 +18,7 @@ export interface Edge {
   readonly zeroSeed: Uint8Array;
 }
 
-/** Trees of a set of leaves, leaves of a tree, bytes of a leaf: SoftSpoken with k = 4 over 256 base OTs. */
-const TREES = 64;
-const LEAVES = 16;
-const LEAF_BYTES = 32;
-
-const TREE_BYTES = LEAVES * LEAF_BYTES;
+const TREE_BYTES = LEAVES * SEED_BYTES;
 const ALL_LEAVES_BYTES = TREES * TREE_BYTES;
 
 const punctured: Schema<PuncturedLeaves> = refine(
@@ -50,7 +45,7 @@ export function wipeEdge({ sending, receiving, zeroSeed }: Edge): void {
 /** The missing leaf of a tree is at place 0, as zeros, and its index is one of 16. */
 function puncturedOnly(sending: PuncturedLeaves): PuncturedLeaves {
   for (let tree = 0; tree < TREES; tree++) {
-    const hole = sending.leaves.subarray(tree * TREE_BYTES, tree * TREE_BYTES + LEAF_BYTES);
+    const hole = sending.leaves.subarray(tree * TREE_BYTES, tree * TREE_BYTES + SEED_BYTES);
     if (sending.missing[tree]! >= LEAVES || hole.some((byte) => byte !== 0)) {
       throw new CodecError("leaves that are not punctured in one place per tree");
     }

@@ -1,5 +1,3 @@
-export { digestScalar, encodeSignature, nonceCoordinate, SIGNATURE_BYTES, verifyEcdsa } from "./ecdsa.ts";
-export type { NonceCoordinate } from "./ecdsa.ts";
 export { edgeCodec, wipeEdge } from "./edge.ts";
 export type { Edge } from "./edge.ts";
 export { encodePoints } from "./encoded-point.ts";

@@ -1,8 +1,7 @@
 /** DKLS23 as custody uses a signature scheme: everything that it may do with one, bound to an engine. */
-import type { Engine, Point, TweakContext } from "@conclave/crypto";
+import { verifyEcdsa, type Engine, type Point, type TweakContext } from "@conclave/crypto";
 import type { KeyShare, Valid } from "@conclave/keys";
 import type { PartyIndex } from "@conclave/protocol";
-import { verifyEcdsa } from "./ecdsa.ts";
 import { edgeCodec, wipeEdge, type Edge } from "./edge.ts";
 import { dkls23KeygenProtocol, type Dkls23Key } from "./key.ts";
 import { wipePresignature, type Presignature } from "./presignature.ts";

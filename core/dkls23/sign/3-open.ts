@@ -4,19 +4,19 @@
  */
 import { codec, equalBytes, record, type Codec } from "@conclave/bytes";
 import {
+  type Engine,
   finishMultiply,
+  type Group,
   mod,
+  type MultiplyMessage,
   multiplySchema,
+  nonceCoordinate,
+  type Point,
   scalarSchema,
   wipeReceiver,
-  type Engine,
-  type Group,
-  type MultiplyMessage,
-  type Point,
 } from "@conclave/crypto";
 import { Fault, type PartyIndex, type Round } from "@conclave/protocol";
 import { asCheat } from "../cheat-fault.ts";
-import { nonceCoordinate } from "../ecdsa.ts";
 import { encodedPointSchema, encodePoints, type EncodedPoint } from "../encoded-point.ts";
 import { multiplySession, type MultiplyState } from "./2-multiply.ts";
 import type { Goal, Prepared } from "./goal.ts";

@@ -3,9 +3,18 @@
  * is not a valid signature leaves this round. Which partial was wrong cannot be told: a failure blames nobody.
  */
 import { assert, codec, record, type Codec } from "@conclave/bytes";
-import { invert, mod, scalarSchema, type Engine, type Group } from "@conclave/crypto";
+import {
+  digestScalar,
+  encodeSignature,
+  type Engine,
+  type Group,
+  invert,
+  mod,
+  nonceCoordinate,
+  scalarSchema,
+  verifyEcdsa,
+} from "@conclave/crypto";
 import { enter, Fault, type Context, type PartyIndex, type Round, type Step } from "@conclave/protocol";
-import { digestScalar, encodeSignature, nonceCoordinate, verifyEcdsa } from "../ecdsa.ts";
 import type { EncodedPoint } from "../encoded-point.ts";
 import { presignatureId } from "../presignature.ts";
 import type { Prepared } from "./goal.ts";

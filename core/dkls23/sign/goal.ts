@@ -1,6 +1,6 @@
+import type { NonceCoordinate } from "@conclave/crypto";
 import type { Context, Step } from "@conclave/protocol";
 import type { EncodedPoint } from "../encoded-point.ts";
-import type { NonceCoordinate } from "../ecdsa.ts";
 import type { Disclosure } from "./statement.ts";
 
 /** What three rounds come to: with a digest, one message per signer is left. */

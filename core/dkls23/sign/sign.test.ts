@@ -6,6 +6,7 @@ import {
   type Engine,
   type MultiplyReceiver,
   type TweakContext,
+  verifyEcdsa,
 } from "@conclave/crypto";
 import { seededRng } from "@conclave/crypto/testing";
 import type { PartyIndex } from "@conclave/protocol";
@@ -22,7 +23,7 @@ import {
 import fc from "fast-check";
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { ecdsaNonceRecordCodec, encodePoints, signProtocol, verifyEcdsa, type SignConfig } from "../index.ts";
+import { ecdsaNonceRecordCodec, encodePoints, signProtocol, type SignConfig } from "../index.ts";
 import {
   assertNobleAccepts,
   dealKey,

@@ -1,13 +1,11 @@
 /** Edges that one dealer made for both ends, so that a test of signing does not pay for base OTs. For tests and benchmarks only. */
 import { transcript, type Rng } from "@conclave/bytes";
-import { type AllLeaves, type PuncturedLeaves } from "@conclave/crypto";
+import { LEAVES, SEED_BYTES, TREES, type AllLeaves, type PuncturedLeaves } from "@conclave/crypto";
 import type { KeyShare, Valid } from "@conclave/keys";
 import { dealShares } from "@conclave/keys/testing";
 import type { PartyIndex } from "@conclave/protocol";
 import { testGroup } from "./engine.ts";
 import type { Edge } from "../edge.ts";
-
-const [TREES, LEAVES, LEAF_BYTES] = [64, 16, 32];
 
 /** A dealt key: what every party holds. */
 export interface DealtKey {
@@ -39,15 +37,15 @@ const edge = (peer: PartyIndex, parts: Omit<Edge, "peer">): Edge => ({ ...parts,
 
 /** Both ends of one direction: all leaves, and the same without one per tree, kept at index ⊕ missing. */
 function dealDirection(rng: Rng): { readonly receiving: AllLeaves; readonly sending: PuncturedLeaves } {
-  const leaves = Uint8Array.from(rng(TREES * LEAVES * LEAF_BYTES));
+  const leaves = Uint8Array.from(rng(TREES * LEAVES * SEED_BYTES));
   const missing = Uint8Array.from(rng(TREES), (byte) => byte % LEAVES);
   const punctured = new Uint8Array(leaves.length);
   for (let tree = 0; tree < TREES; tree++) {
     for (let leaf = 0; leaf < LEAVES; leaf++) {
       const place = leaf ^ missing[tree]!;
       if (place === 0) continue;
-      const from = (tree * LEAVES + leaf) * LEAF_BYTES;
-      punctured.set(leaves.subarray(from, from + LEAF_BYTES), (tree * LEAVES + place) * LEAF_BYTES);
+      const from = (tree * LEAVES + leaf) * SEED_BYTES;
+      punctured.set(leaves.subarray(from, from + SEED_BYTES), (tree * LEAVES + place) * SEED_BYTES);
     }
   }
   return { receiving: { leaves }, sending: { leaves: punctured, missing } };

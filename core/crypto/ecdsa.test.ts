@@ -1,17 +1,26 @@
-import { fromHex } from "@conclave/bytes";
-import { invert, mod, type Point } from "@conclave/crypto";
-import { seededRng } from "@conclave/crypto/testing";
+import { fromHex, transcript } from "@conclave/bytes";
+import { COMPACT_SIGNATURE_BYTES, digestScalar, encodeSignature, nonceCoordinate, verifyEcdsa } from "./ecdsa.ts";
+import type { Point } from "./groups/group.ts";
+import { invert, mod } from "./groups/scalar.ts";
+import { secp256k1Group } from "./groups/secp256k1.ts";
+import { seededRng } from "./testing/index.ts";
 import { secp256k1 } from "@noble/curves/secp256k1.js";
 import fc from "fast-check";
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { digestScalar, encodeSignature, nonceCoordinate, SIGNATURE_BYTES, verifyEcdsa } from "./index.ts";
-import { assertNobleAccepts, testDigest, testGroup } from "./testing/index.ts";
 
-const group = testGroup;
+const group = secp256k1Group;
 const { order } = group;
-const DIGEST = testDigest("ecdsa");
+const DIGEST = transcript("testing/ecdsa", {});
 const FIELD_PRIME = 2n ** 256n - 2n ** 32n - 977n;
+
+/** Checked by noble alone: it verifies, s is low, and the recovery id gives back the public key. */
+function assertNobleAccepts(publicKey: Uint8Array, digest: Uint8Array, signature: Uint8Array): void {
+  const compact = signature.subarray(0, 64);
+  assert.ok(secp256k1.verify(compact, digest, publicKey, { prehash: false, lowS: true }), "noble verifies it");
+  const recovering = secp256k1.Signature.fromBytes(compact, "compact").addRecoveryBit(signature[64]!);
+  assert.deepEqual(recovering.recoverPublicKey(digest).toBytes(true), publicKey);
+}
 
 /** Textbook ECDSA, SEC 1 §4.1.3, with a nonce of the test's choice. */
 function sign(secret: bigint, nonce: bigint, digest: Uint8Array): Uint8Array {
@@ -84,7 +93,7 @@ describe("verification refuses", () => {
 
   test("nothing that is wrong by one bit, and accepts the rest", () => {
     assert.ok(verifyEcdsa(group, publicKey, DIGEST, signature));
-    for (let bit = 0; bit < 8 * SIGNATURE_BYTES; bit += 7) {
+    for (let bit = 0; bit < 8 * COMPACT_SIGNATURE_BYTES; bit += 7) {
       const changed = signature.slice();
       changed[bit >> 3]! ^= 1 << (bit & 7);
       refuses(changed, `bit ${bit}`);
@@ -120,7 +129,7 @@ describe("verification refuses", () => {
     for (const bytes of [new Uint8Array(0), signature.subarray(0, 64), Uint8Array.of(...signature, 0)]) {
       refuses(bytes, `${bytes.length} bytes`);
     }
-    assert.equal(verifyEcdsa(group, publicKey, testDigest("other"), signature), false);
+    assert.equal(verifyEcdsa(group, publicKey, transcript("testing/ecdsa", { label: "other" }), signature), false);
     assert.equal(verifyEcdsa(group, group.multiplyBase(12n), DIGEST, signature), false);
     assert.equal(verifyEcdsa(group, group.negate(publicKey), DIGEST, signature), false);
   });

@@ -1,10 +1,12 @@
 /** ECDSA over secp256k1 (SEC 1 §4.1) on 32-byte digests, with the signature as 65 bytes: r ‖ s ‖ recovery id. */
 import { assert, concatBytes } from "@conclave/bytes";
-import { invert, mod, type Group, type Point } from "@conclave/crypto";
+import type { Group, Point } from "./groups/group.ts";
+import { invert, mod } from "./groups/scalar.ts";
 
 /** r ‖ s ‖ recovery id: bit 0 is the parity of R's y-coordinate, bit 1 says that its x-coordinate is not below q. */
-export const SIGNATURE_BYTES = 65;
+export const COMPACT_SIGNATURE_BYTES = 65;
 
+const DIGEST_BYTES = 32;
 const ODD_Y = 1;
 const X_NOT_REDUCED = 2;
 
@@ -25,7 +27,7 @@ export function nonceCoordinate(group: Group, R: Uint8Array): NonceCoordinate {
 
 /** SEC 1 §4.1.3 step 5: the leftmost 256 bits of the digest, mod q. */
 export function digestScalar(group: Group, digest: Uint8Array): bigint {
-  assert(digest.length === 32, "a digest is 32 bytes");
+  assert(digest.length === DIGEST_BYTES, "a digest is 32 bytes");
   return group.reduce(digest);
 }
 
@@ -44,7 +46,7 @@ export function encodeSignature(group: Group, { r, recovery }: NonceCoordinate, 
  * False for anything wrong; never throws on a peer's bytes.
  */
 export function verifyEcdsa(group: Group, publicKey: Point, digest: Uint8Array, signature: Uint8Array): boolean {
-  if (signature.length !== SIGNATURE_BYTES) return false;
+  if (signature.length !== COMPACT_SIGNATURE_BYTES || digest.length !== DIGEST_BYTES) return false;
   const [r, s] = [scalarOrZero(group, signature.subarray(0, 32)), scalarOrZero(group, signature.subarray(32, 64))];
   if (r === 0n || s === 0n || s > group.order / 2n) return false;
   const inverse = invert(s, group.order);
