@@ -63,10 +63,11 @@ export class Certification {
   }
 
   #certify(record: KeyRecord, collecting: boolean, to: readonly NodeId[] = this.#parts.others()): void {
-    const { keys, seal, emit, identity } = this.#parts;
+    const { keys, log, seal, emit, identity } = this.#parts;
     const held = keys.holds(record.certificate)!;
     const { epoch, certificate: transcript } = record;
-    const body = certificateCodec.encode({ key: held.id, epoch, transcript, collecting });
+    const asked = log.generation;
+    const body = certificateCodec.encode({ key: held.id, epoch, transcript, collecting, asked });
     const { wire } = seal({ kind: "certificate", key: held.id, epoch }, body);
     emit({ kind: "send", to, wire, topic: "certificate", statement: true });
     if (!held.active) this.#count(identity.id, body);

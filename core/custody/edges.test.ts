@@ -3,7 +3,7 @@ import { interceptSteps } from "@conclave/protocol/testing";
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { edgeDeathCodec } from "./edge-deaths.ts";
-import type { SigningScheme } from "./index.ts";
+import { proposalCodec, requestId, type SigningScheme } from "./index.ts";
 import { Cluster, ecdsa } from "./testing/cluster.ts";
 import { memoryVault } from "./testing/memory-vault.ts";
 import { carryOut, message, rekey, signedAt } from "./testing/messages.ts";
@@ -215,13 +215,28 @@ describe("an edge made anew", () => {
     assert.deepEqual(signedAt(cluster, motion), [1, 2]);
   });
 
+  test("is not asked for by a third party while it lives, and not for ever by its ends", () => {
+    const cluster = clusterWith(null, ecdsa, { n: 3, t: 2, seed: "rekey alive" }).start();
+    carryOut(cluster, rekey(cluster, 1, 2, { origin: 3 }));
+    assert.match(cluster.dropped(1).join(), /only the operator of one of its ends/);
+    assert.deepEqual(cluster.events(1, "edgeMade"), []);
+    const open = (n: number) => {
+      const request = rekey(cluster, 1, 2, { idempotencyKey: `again ${n}` });
+      const proposal = proposalCodec.encode({ request, revision: null });
+      cluster.do(1, (custody, nowMs) => custody.propose(nowMs, proposal));
+      cluster.do(1, (custody, nowMs) => custody.open(nowMs, requestId(request), 0, 0, 0));
+    };
+    for (let n = 0; n < 70; n++) open(n);
+    assert.match(cluster.dropped(1).join(), /made anew often enough/);
+  });
+
   test("is not made by somebody who is no end of it, nor with oneself", () => {
     const cluster = clusterWith(null, ecdsa, { n: 3, t: 2, seed: "rekey others" }).start();
     const before = edgesOn(cluster, 3);
     carryOut(cluster, rekey(cluster, 1, 2), [3]);
     assert.match(cluster.dropped(3).join(), /not an end of the edge/);
     assert.deepEqual(edgesOn(cluster, 3), before);
-    carryOut(cluster, rekey(cluster, 1, 1, "rekey 2"), [1]);
+    carryOut(cluster, rekey(cluster, 1, 1, { idempotencyKey: "rekey 2" }), [1]);
     assert.match(cluster.dropped(1).join(), /an edge has two ends/);
   });
 });

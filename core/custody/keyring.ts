@@ -26,10 +26,12 @@ export interface Certificate {
   readonly transcript: Uint8Array;
   /** The signer still lacks certificates of others and asks for them. */
   readonly collecting: boolean;
+  /** Its journal position: a question after a restart is another than before it, and is answered again. */
+  readonly asked: number;
 }
 
 export const certificateCodec: Codec<Certificate> = codec(
-  record({ key: fixedBytes(32), epoch: uint(), transcript: fixedBytes(32), collecting: bool }),
+  record({ key: fixedBytes(32), epoch: uint(), transcript: fixedBytes(32), collecting: bool, asked: uint() }),
 );
 
 /** Certificates of ceremonies that this node has not finished, kept per signer: one run at a time, with room for retries. */

@@ -16,7 +16,7 @@ import type { RekeyRequestBody } from "./request.ts";
 export const planRekey = (
   parts: CeremonyParts,
   entry: KnownRequest,
-  { wallet, a, b, height }: RekeyRequestBody,
+  { wallet, a, b, height, origin }: RekeyRequestBody,
   subject: AttemptSubject,
 ): AttemptPlan | string => {
   const { edges, identity, keyOf, schemes, emit } = parts;
@@ -32,6 +32,8 @@ export const planRekey = (
   const peer = members.find(({ node }) => node !== identity.id)!;
   if (!members.some(({ node }) => node === identity.id)) return "this node is not an end of the edge";
   const isAlive = edges.live(wallet).some((end) => end.peer === peer.index);
+  if (isAlive && origin !== a && origin !== b)
+    return "this edge is alive here: only the operator of one of its ends may have it made anew";
   if (isAlive && !edges.mayReplaceAlive(wallet, peer.index)) return "this edge is alive and was made anew often enough";
   const { certificate, epoch } = share.record;
   return {

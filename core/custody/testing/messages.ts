@@ -5,10 +5,10 @@ import { proposalCodec, requestId, revisionDigest, type Request } from "../index
 import type { Cluster } from "./cluster.ts";
 import type { Motion } from "./payments.ts";
 
-const circumstances = (cluster: Cluster, idempotencyKey: string) => ({
+const circumstances = (cluster: Cluster, idempotencyKey: string, origin = 1) => ({
   cluster: "local",
   idempotencyKey,
-  origin: cluster.idOf(1),
+  origin: cluster.idOf(origin),
   height: 0,
   expiresHeight: 1_000,
   wallet: cluster.key,
@@ -36,7 +36,7 @@ export const message = (
 export const bareDigest = (cluster: Cluster, digest: Uint8Array) =>
   motionOf({ kind: "digest", ...circumstances(cluster, "digest 1"), digest });
 
-/** Something that nobody votes on: asked for at party 1, opened and begun by whoever coordinates among `members`. */
+/** Something that nobody votes on: asked for where it says, opened and begun by whoever coordinates among `members`. */
 export function carryOut(
   cluster: Cluster,
   request: Request,
@@ -44,7 +44,8 @@ export function carryOut(
   attempt = 0,
 ): void {
   const id = requestId(request);
-  cluster.do(1, (custody, nowMs) => custody.propose(nowMs, proposalCodec.encode({ request, revision: null })));
+  const proposal = proposalCodec.encode({ request, revision: null });
+  cluster.do(cluster.partyOf(request.origin), (custody, nowMs) => custody.propose(nowMs, proposal));
   cluster.pump();
   const coordinator = members[attempt % members.length]!;
   cluster.do(coordinator, (custody, nowMs) => custody.open(nowMs, id, 0, 0, attempt));
@@ -61,9 +62,15 @@ export const presign = (cluster: Cluster, { count = 1, idempotencyKey = "presign
   count,
 });
 
-export const rekey = (cluster: Cluster, a: number, b: number, idempotencyKey = "rekey 1"): Request => ({
+/** `origin`: the party that asks; default: one end. */
+export const rekey = (
+  cluster: Cluster,
+  a: number,
+  b: number,
+  { idempotencyKey = "rekey 1", origin = a } = {},
+): Request => ({
   kind: "rekey",
-  ...circumstances(cluster, idempotencyKey),
+  ...circumstances(cluster, idempotencyKey, origin),
   a: cluster.idOf(a),
   b: cluster.idOf(b),
 });

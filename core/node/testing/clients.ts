@@ -11,6 +11,7 @@ import {
   type Wallet,
 } from "@conclave/bitcoin";
 import type { NodeId } from "@conclave/consensus";
+import type { Scheme } from "@conclave/keys";
 import { ChainUnreachable } from "../chain-port.ts";
 import type { ConclaveNode } from "../node.ts";
 import { WalletNotReady } from "../payments.ts";
@@ -30,6 +31,8 @@ export interface ClientParts {
   readonly clock: VirtualClock;
   readonly machines: readonly Machine[];
   readonly wallet: Wallet;
+  /** Of the wallet's key. */
+  readonly scheme: Scheme;
   readonly tell: (node: NodeId, what: string) => void;
   /** A client was told what no node may say. */
   readonly complain: (what: string) => void;
@@ -54,9 +57,9 @@ export class Clients {
 
   /** The operator of the first node wants a wallet, and asks until there is one. */
   wantKey(): void {
-    const { clock, machines } = this.#parts;
+    const { clock, machines, scheme } = this.#parts;
     const node = machines[0]!.node;
-    if (node !== null && node.wallet === null) node.requestWalletKey().catch(() => {});
+    if (node !== null && node.accounts.length === 0) node.requestWalletKey(scheme).catch(() => {});
     clock.schedule(KEY_PATIENCE_MS, () => this.wantKey());
   }
 
@@ -92,7 +95,14 @@ export class Clients {
   #create(node: ConclaveNode, wish: Wish): Promise<RequestId> {
     const recipient = wish.kind === "bad address" ? "bcrt1qnothing" : this.#recipient(wish);
     const amount = sats(wish.kind === "too much" ? 90_000_000n : wish.amount);
-    return node.createPayment({ recipient, amount, feeRate: null, metadata: null, idempotencyKey: wish.name });
+    return node.createPayment({
+      account: null,
+      recipient,
+      amount,
+      feeRate: null,
+      metadata: null,
+      idempotencyKey: wish.name,
+    });
   }
 
   #refuse(client: Client, error: unknown): void {

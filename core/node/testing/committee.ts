@@ -1,4 +1,7 @@
-/** Committees whose wallet key exists already: made once per process by a real key generation, copied for every life. */
+/**
+ * Committees whose wallet key exists already: made once per process by a real key generation, copied for every life. The edges
+ * of a DKLS23 key come from a dealer, because base OTs between all pairs would take seconds.
+ */
 import { assert } from "@conclave/bytes";
 import { defaultFeePolicy } from "@conclave/bitcoin";
 import type { NodeId, Roster } from "@conclave/consensus";
@@ -12,9 +15,14 @@ import {
   type CustodyEvent,
   type CustodySettings,
   type KeygenRequestBody,
+  type SigningScheme,
 } from "@conclave/custody";
 import { memoryJournal, memoryVault, type JournalDisk, type VaultDisk } from "@conclave/custody/testing";
-import { engine, scheme } from "./engine.ts";
+import { edgeCodec } from "@conclave/dkls23";
+import { dealEdges } from "@conclave/dkls23/testing";
+import { keygenProtocol, type KeyShare, type Scheme } from "@conclave/keys";
+import { parties } from "@conclave/protocol/testing";
+import { engine, schemes } from "./engine.ts";
 
 /** n nodes, t of them sign, q of them approve. */
 export interface Size {
@@ -31,6 +39,8 @@ export interface Belongings {
 
 export interface Committee {
   readonly size: Size;
+  /** Of the wallet key. */
+  readonly scheme: Scheme;
   readonly settings: CustodySettings;
   readonly nodes: readonly NodeId[];
   /** By position in `nodes`, as it is before any key exists, and with an active wallet key. */
@@ -40,20 +50,20 @@ export interface Committee {
   readonly key: { readonly key: Uint8Array; readonly record: Uint8Array };
 }
 
-const CLUSTER = "simulated";
+export const CLUSTER = "simulated";
 const BURIAL_DEPTH = 3;
 
 const made = new Map<string, Committee>();
 
-/** The committee of a size. The same for every caller in this process, and for every process. */
-export function committeeOf(size: Size): Committee {
-  const name = `${size.t} of ${size.n}, quorum ${size.q}`;
-  const known = made.get(name) ?? makeCommittee(size, name);
+/** The committee of a size and a scheme. The same for every caller in this process, and for every process. */
+export function committeeOf(size: Size, scheme: Scheme = "frost-secp256k1-taproot"): Committee {
+  const name = `${size.t} of ${size.n}, quorum ${size.q}${scheme === "frost-secp256k1-taproot" ? "" : `, ${scheme}`}`;
+  const known = made.get(name) ?? makeCommittee(size, scheme, name);
   made.set(name, known);
   return known;
 }
 
-function makeCommittee(size: Size, name: string): Committee {
+function makeCommittee(size: Size, scheme: Scheme, name: string): Committee {
   const vaults = Array.from({ length: size.n }, () => memoryVault());
   const identities = vaults.map((vault, i) => createIdentity(engine, vault, seededRng(`${name}/identity/${i}`)));
   const roster: Roster = {
@@ -66,12 +76,15 @@ function makeCommittee(size: Size, name: string): Committee {
     network: "regtest",
     threshold: size.t,
     quorum: size.q,
+    rawDigests: false,
+    presigning: true,
     policy: { fees: defaultFeePolicy.regtest, maxInputs: 20, minConfirmations: 1, maxLocktimeAhead: 20 },
     burialDepth: BURIAL_DEPTH,
   };
   const nodes = identities.map(({ id }) => id);
   const bare = vaults.map((vault) => ({ vault: vault.snapshot(), journal: [] }));
   const journals = vaults.map(() => memoryJournal());
+  const quick = schemes.map((each) => withDealtEdges(each, size, name));
   const custodies = vaults.map(
     (vault, i) =>
       new Custody({
@@ -79,19 +92,39 @@ function makeCommittee(size: Size, name: string): Committee {
         vault,
         journal: journals[i]!,
         rng: seededRng(`${name}/custody/${i}`),
-        schemes: [scheme],
+        schemes: quick,
         settings,
       }),
   );
-  makeKey(custodies, nodes, size);
+  makeKey(custodies, nodes, { ...size, scheme });
   const keyed = vaults.map((vault, i) => ({ vault: vault.snapshot(), journal: journals[i]!.snapshot() }));
   const [key] = custodies[0]!.status().keys;
   assert(key !== undefined, "the key generation ends with an active key");
-  return { size, settings, nodes, bare, keyed, key };
+  return { size, scheme, settings, nodes, bare, keyed, key };
+}
+
+/** The same scheme, whose key generation ends with the edges that one dealer made for all. */
+function withDealtEdges(scheme: SigningScheme, { n }: Size, name: string): SigningScheme {
+  if (scheme.edges === null) return scheme;
+  const committee = parties(...Array.from({ length: n }, (_, i) => i + 1));
+  const edges = dealEdges(committee, { rng: seededRng(`${name}/edges`) });
+  return {
+    ...scheme,
+    keygen: keygenProtocol(engine.secp256k1),
+    made(result) {
+      const share = result as KeyShare;
+      const ends = [...edges.get(share.self)!].map(([peer, edge]) => [peer, edgeCodec.encode(edge)] as const);
+      return { share, edges: new Map(ends) };
+    },
+  };
 }
 
 /** A key generation in which nothing goes wrong. */
-function makeKey(custodies: readonly Custody[], nodes: readonly NodeId[], { n, t, q }: Size): void {
+function makeKey(
+  custodies: readonly Custody[],
+  nodes: readonly NodeId[],
+  { n, t, q, scheme }: Size & { readonly scheme: Scheme },
+): void {
   const queue: { readonly to: NodeId; readonly wire: Uint8Array }[] = [];
   let attempt = "";
   const take = (events: readonly CustodyEvent[]): void => {
@@ -112,7 +145,7 @@ function makeKey(custodies: readonly Custody[], nodes: readonly NodeId[], { n, t
     origin: nodes[0]!,
     height: 0,
     expiresHeight: 1_000,
-    scheme: "frost-secp256k1-taproot",
+    scheme,
     purpose: "wallet/regtest",
     threshold: t,
     quorum: q,

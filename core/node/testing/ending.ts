@@ -46,6 +46,7 @@ export async function unfinished(ending: Ending): Promise<readonly string[]> {
   if (new Set(honest.map((machine) => bannedBy(machine).join())).size > 1)
     found.push("honest nodes disagree about bans");
   if (scenario.keygen) found.push(...walletsApart(machines));
+  if (scenario.scheme === "dkls23-secp256k1") found.push(...lostEdges(ending, honest));
   return found;
 }
 
@@ -107,10 +108,26 @@ async function unpunished({ suspicion, nameOf }: Ending, machine: Machine): Prom
 }
 
 function walletsApart(machines: readonly Machine[]): readonly string[] {
-  const wallets = machines.map(({ node }) => (node?.wallet ? toHex(node.wallet.keyId) : "none"));
+  const wallets = machines.map(({ node }) => {
+    const [wallet] = node?.accounts ?? [];
+    return wallet === undefined ? "none" : toHex(wallet.keyId);
+  });
   const same = new Set(wallets).size === 1 && !wallets.includes("none");
   return same ? [] : [`wallets: ${wallets.map(short).join(", ")}`];
 }
+
+/** Every two honest nodes still hold the edge between them, whatever a third one did or said. */
+function lostEdges({ machines, nameOf }: Ending, honest: readonly Machine[]): readonly string[] {
+  return honest.flatMap((machine) =>
+    honest.flatMap((peer) => {
+      const held = machine.holdings.some((name) => name.startsWith("edge/") && name.endsWith(endOf(machines, peer)));
+      return peer === machine || held ? [] : [`${nameOf(machine.self)} lost its edge to ${nameOf(peer.self)}`];
+    }),
+  );
+}
+
+/** Parties are numbered in the order of the roster, from 1. */
+const endOf = (machines: readonly Machine[], peer: Machine): string => `/${machines.indexOf(peer) + 1}`;
 
 /** Requests by how they ended on the node that took them in. */
 export async function endingsOf({ clients, machines }: Ending): Promise<ReadonlyMap<string, number>> {

@@ -1,9 +1,11 @@
 /** What every node of a simulation computes with: the daemon's engine, without verifying what this very process signed. */
 import { equalBytes, toHex } from "@conclave/bytes";
 import { nodeEngine } from "@conclave/engine-node";
+import { withKernels } from "@conclave/engine-wasm";
 import type { Ed25519Verifier, Engine } from "@conclave/crypto";
 import type { SigningScheme } from "@conclave/custody";
-import { configFromShare, secp256k1Taproot, signProtocol } from "@conclave/frost";
+import { dkls23Scheme } from "@conclave/dkls23";
+import { taprootScheme } from "@conclave/frost";
 
 interface Signed {
   readonly publicKey: Uint8Array;
@@ -50,14 +52,14 @@ export function rememberingEngine(base: Engine): Engine {
   };
 }
 
-export const engine = rememberingEngine(nodeEngine);
+/** With the kernels: points of this engine's group and of any other cannot be mixed. */
+export const engine = rememberingEngine(withKernels(nodeEngine));
 
-const suite = secp256k1Taproot(engine.secp256k1);
+/** Taproot by FROST. */
+export const taproot: SigningScheme = taprootScheme(engine);
 
-/** The scheme of the wallet key. */
-export const scheme: SigningScheme = {
-  scheme: "frost-secp256k1-taproot",
-  protocol: signProtocol(suite),
-  config: (order) => configFromShare(suite, order),
-  signature: (result) => result as Uint8Array,
-};
+/** P2WPKH by DKLS23. */
+export const ecdsa = dkls23Scheme(engine) as SigningScheme;
+
+/** What every node of a simulation runs; the wallet's key is of one of them. */
+export const schemes: readonly SigningScheme[] = [taproot, ecdsa];

@@ -7,7 +7,7 @@ export { ledgerContract } from "./ledger-contract.ts";
 export type { LedgerWorld } from "./ledger-contract.ts";
 export { memoryStore } from "./memory-store.ts";
 export type { MemoryStore } from "./memory-store.ts";
-export { sampleEvent, sampleRequest, sampleTransaction, storeContract } from "./store-contract.ts";
+export { sampleEvent, sampleMessage, sampleRequest, sampleTransaction, storeContract } from "./store-contract.ts";
 export type { StorePlace } from "./store-contract.ts";
 export { transportContract } from "./transport-contract.ts";
 export type { TransportNetwork } from "./transport-contract.ts";

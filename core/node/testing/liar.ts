@@ -11,7 +11,14 @@ import {
   type NodeId,
   type SignedVote,
 } from "@conclave/consensus";
-import type { CustodyEvent, CustodyPort, Identity } from "@conclave/custody";
+import {
+  proposalCodec,
+  requestId,
+  type CustodyEvent,
+  type CustodyPort,
+  type Identity,
+  type SigningScheme,
+} from "@conclave/custody";
 import {
   ackCodec,
   beginCodec,
@@ -21,11 +28,13 @@ import {
   type EnvelopeReader,
   type HeaderFields,
 } from "@conclave/custody/testing";
-import type { Dice } from "@conclave/protocol/testing";
+import { withFlippedBit, type Dice } from "@conclave/protocol/testing";
 import type { NonceCommitments } from "@conclave/frost";
 import type { Transport } from "../ports.ts";
-import { scheme } from "./engine.ts";
+import { taproot } from "./engine.ts";
+import { otherCommitment, PairwiseLiar, type PairwiseLie } from "./pairwise-liar.ts";
 
+/** What any liar can do. */
 export const LIES = [
   "votes twice",
   "votes yes to some and no to others",
@@ -43,15 +52,19 @@ export const LIES = [
   "sends garbage",
 ] as const;
 
-export type Lie = (typeof LIES)[number];
+export type Lie = (typeof LIES)[number] | PairwiseLie;
 
 export interface LiarParts {
   readonly identity: Identity;
   readonly roster: Uint8Array;
   readonly reader: EnvelopeReader;
+  /** Every node, in order of party numbers. */
+  readonly nodes: readonly NodeId[];
   /** Every node but the liar. */
   readonly peers: readonly NodeId[];
   readonly dice: Dice;
+  /** The key whose edges it speaks of. */
+  readonly wallet: { readonly key: Uint8Array; readonly epoch: number };
   readonly lies: ReadonlySet<Lie>;
   readonly told: (lie: Lie) => void;
 }
@@ -64,15 +77,25 @@ const MAX_KEPT = 200;
 export class Liar {
   readonly #parts: LiarParts;
   readonly #kept: Uint8Array[] = [];
+  readonly #pairwise: PairwiseLiar;
 
   constructor(parts: LiarParts) {
     this.#parts = parts;
+    const { identity, nodes, dice, wallet } = parts;
+    const lies = (lie: PairwiseLie, probability?: number): boolean => this.#lies(lie, probability);
+    this.#pairwise = new PairwiseLiar({ self: identity.id, nodes, wallet, dice, lies });
+  }
+
+  /** A scheme as the liar runs it. */
+  scheme(scheme: SigningScheme): SigningScheme {
+    return this.#pairwise.scheme(scheme);
   }
 
   custody(port: CustodyPort): CustodyPort {
     const twisted = Object.entries(port).map(([name, value]) => {
       const call = value as (...args: readonly unknown[]) => Promise<unknown>;
       const wrapped = async (...args: readonly unknown[]): Promise<unknown> => {
+        if (name === "receive") this.#hear(args[1] as Uint8Array);
         const answer = await call(...args);
         if (!Array.isArray(answer) || !answer.some((event) => typeof event === "object" && "kind" in event))
           return answer;
@@ -107,12 +130,21 @@ export class Liar {
     return true;
   }
 
+  #hear(wire: Uint8Array): void {
+    try {
+      this.#pairwise.heard(this.#parts.reader.open(wire));
+    } catch (error) {
+      if (!(error instanceof Error) || error.name !== "EnvelopeRefused") throw error;
+    }
+  }
+
   #twist(event: CustodyEvent): readonly CustodyEvent[] {
     if (event.kind === "signed" && this.#lies("sends false results")) {
       return [event, this.#falseResult(event)].flat();
     }
     if (event.kind !== "send") return [event];
     const envelope = this.#parts.reader.open(event.wire);
+    this.#pairwise.heard(envelope);
     if (this.#kept.length < MAX_KEPT) this.#kept.push(event.wire);
     if (this.#lies("withholds messages", 0.3)) return [];
     return [...this.#alter(event, envelope), ...this.#add(envelope)];
@@ -126,6 +158,12 @@ export class Liar {
       const ack = ackCodec.decode(envelope.body);
       return [event, this.#again(event, envelope, ackCodec.encode({ ...ack, nonce: flipped(ack.nonce) }))];
     }
+    if (kind === "ack") {
+      const ack = ackCodec.decode(envelope.body);
+      const twisted = this.#pairwise.ack(ack);
+      if (twisted.edges !== ack.edges || twisted.offers !== ack.offers)
+        return [this.#again(event, envelope, ackCodec.encode(twisted))];
+    }
     if (kind === "setup" && this.#lies("sends two setups")) {
       const setup = setupCodec.decode(envelope.body);
       return [event, this.#again(event, envelope, setupCodec.encode({ ...setup, votes: setup.votes.slice(1) }))];
@@ -136,12 +174,22 @@ export class Liar {
       return this.#split(event, this.#again(event, envelope, other));
     }
     if (round === "frost/sign/1" && this.#lies("sends different commitments")) {
-      const codec = scheme.protocol.rounds[0]!.broadcast!;
+      const codec = taproot.protocol.rounds[0]!.broadcast!;
       const { hiding, binding } = codec.decode(envelope.body) as NonceCommitments;
       return this.#split(event, this.#again(event, envelope, codec.encode({ hiding: binding, binding: hiding })));
     }
     if (round === "frost/sign/2" && this.#lies("sends a wrong partial signature"))
       return [this.#again(event, envelope, flipped(envelope.body))];
+    return this.#alterPairwise(event, envelope);
+  }
+
+  #alterPairwise(event: Send, envelope: Envelope): readonly Send[] {
+    const { kind, round } = envelope.header;
+    const { dice } = this.#parts;
+    if (round === "dkls23/sign/1-commit" && this.#lies("commits differently to different peers", 0.4))
+      return this.#split(event, this.#again(event, envelope, otherCommitment(envelope.body, dice)));
+    if (kind === "step/direct" && this.#lies("seals what does not open", 0.1))
+      return [this.#again(event, envelope, withFlippedBit(envelope.body, dice))];
     return [event];
   }
 
@@ -163,7 +211,22 @@ export class Liar {
       const wire = this.#kept[dice.below(this.#kept.length)]!;
       extra.push({ kind: "send", to: [peers[dice.below(peers.length)]!], wire, topic: "replay" });
     }
+    const old = this.#pairwise.replay();
+    if (old !== null) extra.push({ kind: "send", to: peers, wire: old, topic: "replay" });
     const { kind, request, attempt } = envelope.header;
+    if (kind === "ack") {
+      const { key, epoch } = this.#parts.wallet;
+      const rekey = this.#pairwise.rekey();
+      if (rekey !== null)
+        extra.push(
+          this.#say(
+            { kind: "proposal", request: requestId(rekey), round: "0" },
+            proposalCodec.encode({ request: rekey, revision: null }),
+          ),
+        );
+      for (const body of this.#pairwise.deaths(ackCodec.decode(envelope.body)))
+        extra.push(this.#say({ kind: "edge", key, epoch }, body));
+    }
     if (kind === "vote") {
       const { vote } = signedVoteCodec.decode(envelope.body);
       const victim = peers[dice.below(peers.length)]!;
@@ -187,9 +250,10 @@ export class Liar {
     return [this.#say({ kind: "result", request }, body)];
   }
 
-  #say({ kind, request = null, attempt = 0, round = "" }: HeaderFields, body: Uint8Array): Send {
+  #say(said: HeaderFields, body: Uint8Array): Send {
+    const { kind, request = null, attempt = 0, round = "", key = null, epoch = 0 } = said;
     const { identity, roster, peers } = this.#parts;
-    const { wire } = sealEnvelope(identity, roster, { kind, request, attempt, round }, body);
+    const { wire } = sealEnvelope(identity, roster, { kind, request, attempt, round, key, epoch }, body);
     return { kind: "send", to: peers, wire, topic: `lie:${toHex(body).slice(0, 16)}` };
   }
 

@@ -5,7 +5,14 @@
 import { messageCoordination } from "./coordination.ts";
 import type { NodeId } from "@conclave/consensus";
 import { seededRng } from "@conclave/crypto/testing";
-import { Custody, inlineCustody, type CustodyEvent, type CustodyPort, type Journal } from "@conclave/custody";
+import {
+  Custody,
+  inlineCustody,
+  type CustodyEvent,
+  type CustodyPort,
+  type Journal,
+  type SigningScheme,
+} from "@conclave/custody";
 import { memoryJournal, memoryVault, type JournalDisk, type VaultDisk } from "@conclave/custody/testing";
 import type { Notice } from "../context.ts";
 import { ConclaveNode } from "../node.ts";
@@ -14,7 +21,7 @@ import type { Store } from "../store/port.ts";
 import type { Timings } from "../timings.ts";
 import type { VirtualClock } from "./clock.ts";
 import { disksOf, type Belongings, type Committee } from "./committee.ts";
-import { engine, scheme } from "./engine.ts";
+import { engine, schemes } from "./engine.ts";
 import { SimulatedChain, type ServerFaults } from "./chain.ts";
 import { memoryStore, type MemoryStore } from "./memory-store.ts";
 import type { SimulatedNetwork } from "./network.ts";
@@ -48,6 +55,8 @@ export interface MachineParts {
   readonly timings: Timings;
   readonly requiredConfirmations: number;
   readonly observer: MachineObserver;
+  /** What a liar's custody runs instead of a scheme. */
+  readonly schemeProxy?: (scheme: SigningScheme) => SigningScheme;
   /** Stands between the node and its custody, and between the node and the network: where a liar lies. */
   readonly custodyProxy?: (port: CustodyPort) => CustodyPort;
   readonly transportProxy?: (transport: Transport) => Transport;
@@ -99,6 +108,11 @@ export class Machine {
     return this.#journal.records;
   }
 
+  /** Names of what this machine's vault holds. */
+  get holdings(): readonly string[] {
+    return [...this.#vault.records.keys()];
+  }
+
   get store(): Store {
     return this.#store;
   }
@@ -115,20 +129,21 @@ export class Machine {
       vault: memoryVault(this.#vault),
       journal: this.#mortalJournal(memoryJournal(this.#journal)),
       rng: seededRng(`${seed}/${self}/${this.weakness === "randomness repeats after a restart" ? 1 : this.#boots}`),
-      schemes: [scheme],
+      schemes: schemes.map((scheme) => this.#parts.schemeProxy?.(scheme) ?? scheme),
       settings,
     });
     this.#custody = custody;
     const endpoint = network.join(self);
     this.#endpoint = endpoint;
     const clock = this.#mortalClock(life);
-    const { roster, threshold, quorum, policy, burialDepth } = settings;
+    const { roster, threshold, quorum, rawDigests, policy, burialDepth } = settings;
     const node = new ConclaveNode({
       self,
       roster,
       network: settings.network,
       threshold,
       quorum,
+      rawDigests,
       policy,
       burialDepth,
       requiredConfirmations: this.#parts.requiredConfirmations,
@@ -260,7 +275,8 @@ const slots = (clock: Clock, genesisMs: number): Ledger => {
   return { height: () => (highest = Math.max(highest, Math.floor((clock.nowMs() - genesisMs) / 1_000))) };
 };
 
-const NEVER: Promise<never> = new Promise(() => {});
+/** One for each that waits: what waited for a common one would be kept for ever, and its whole life with it. */
+const never = (): Promise<never> => new Promise(() => {});
 
 /** The same port for one process: calls of a dead one do nothing, and what it waited for never comes. */
 function mortal<Port extends object>(port: Port, life: Life, answered: (answer: unknown) => void = () => {}): Port {
@@ -268,17 +284,17 @@ function mortal<Port extends object>(port: Port, life: Life, answered: (answer: 
   const guarded = methods.map(([name, value]) => {
     const method = value as (...args: readonly unknown[]) => unknown;
     const call = (...args: readonly unknown[]): unknown => {
-      if (!life.alive) return NEVER;
+      if (!life.alive) return never();
       const answer = method.apply(port, [...args]);
       return answer instanceof Promise ? answer.then(given, failed) : answer;
     };
     const given = (value: unknown): unknown => {
-      if (!life.alive) return NEVER;
+      if (!life.alive) return never();
       answered(value);
-      return life.alive ? value : NEVER;
+      return life.alive ? value : never();
     };
     const failed = (error: unknown): unknown => {
-      if (!life.alive) return NEVER;
+      if (!life.alive) return never();
       throw error;
     };
     return [name, call] as const;

@@ -5,6 +5,7 @@ import type { Store, StoreTables } from "../store/port.ts";
 import { auditOver } from "./memory-store/audit.ts";
 import { copyOf, type Contents } from "./memory-store/contents.ts";
 import { eventsOver } from "./memory-store/events.ts";
+import { messagesOver } from "./memory-store/messages.ts";
 import { addressesOver, nodesOver, violationsOver } from "./memory-store/operations.ts";
 import { requestsOver } from "./memory-store/requests.ts";
 import { transactionsOver } from "./memory-store/transactions.ts";
@@ -21,6 +22,7 @@ export function memoryStore(): MemoryStore {
     votes: [],
     events: new Map(),
     transactions: new Map(),
+    messages: new Map(),
     violations: [],
     nodes: new Map(),
     addresses: new Map(),
@@ -58,6 +60,7 @@ export function memoryStore(): MemoryStore {
     votes: each("votes"),
     events: each("events"),
     transactions: each("transactions"),
+    messages: each("messages"),
     violations: each("violations"),
     nodes: each("nodes"),
     addresses: each("addresses"),
@@ -76,6 +79,7 @@ const tablesOver = (contents: Contents): StoreTables => ({
   votes: votesOver(contents),
   events: eventsOver(contents),
   transactions: transactionsOver(contents),
+  messages: messagesOver(contents),
   violations: violationsOver(contents),
   nodes: nodesOver(contents),
   addresses: addressesOver(contents),

@@ -1,9 +1,11 @@
 /** What happens to a cluster in one life: drawn from a seed, before anything begins. */
-import { seededDice, type Dice } from "@conclave/protocol/testing";
+import type { Scheme } from "@conclave/keys";
+import { pick, seededDice, type Dice } from "@conclave/protocol/testing";
 import type { Size } from "./committee.ts";
 import { LIES, type Lie } from "./liar.ts";
 import type { WriteFault } from "./machine.ts";
 import { CLEAR, type Weather } from "./network.ts";
+import { LOOSE_LIES, PAIRWISE_LIES, SESSION_LIES } from "./pairwise-liar.ts";
 
 /** A wish to pay, as a client brings it to one node. */
 export interface Wish {
@@ -48,6 +50,10 @@ export interface Scenario {
   readonly liar: { readonly node: number; readonly lies: readonly Lie[] } | null;
   /** Whether the cluster has to make its key first. */
   readonly keygen: boolean;
+  /** Of the wallet's key. */
+  readonly scheme: Scheme;
+  /** Whether an operator has dead edges made anew, once each. */
+  readonly rekeys: boolean;
 }
 
 const SIZES: readonly (Size & { readonly weight: number })[] = [
@@ -67,13 +73,54 @@ const WRITE_FAULTS: readonly WriteFault[] = [
 /** Share of lives in which the cluster has to make its key first, under the same faults. */
 const KEYGEN_CHANCE = 0.05;
 
+/** Of wallet keys: Taproot by FROST, P2WPKH by DKLS23. */
+export const SCHEMES = ["frost-secp256k1-taproot", "dkls23-secp256k1"] as const satisfies readonly Scheme[];
+
+/** Share of lives whose wallet holds P2WPKH coins and signs by DKLS23, and of those in which an operator mends edges. */
+const ECDSA_CHANCE = 1 / 3;
+const REKEY_CHANCE = 0.3;
+
+export interface DrawOptions {
+  readonly keygen?: boolean;
+  /** Instead of the one that the seed would choose. */
+  readonly scheme?: Scheme;
+}
+
 /** One life. */
-export function drawScenario(seed: string, options: { readonly keygen?: boolean } = {}): Scenario {
+export function drawScenario(seed: string, options: DrawOptions = {}): Scenario {
+  // Of its own stream: the same seed without it is the same life of a Taproot wallet.
+  const dice = seededDice(`scenario/scheme/${seed}`);
+  const drawn = dice.chance(ECDSA_CHANCE) ? "dkls23-secp256k1" : "frost-secp256k1-taproot";
+  const scheme = options.scheme ?? drawn;
+  const life = { ...drawTroubledLife(seed, options), scheme, rekeys: dice.chance(REKEY_CHANCE) };
+  return scheme === "frost-secp256k1-taproot" ? life : pairwiseLife(life, dice);
+}
+
+/** With more signatures, and more liars, so that there are lies about each of the many things that pairs tell each other. */
+function pairwiseLife(life: Scenario, dice: Dice): Scenario {
+  const { size, liar, keygen, wishes, coins } = life;
+  const another = !keygen && isLiarTolerated(size) && dice.chance(0.8) ? { node: dice.below(size.n), lies: [] } : null;
+  const { node, lies } = liar ?? another ?? { node: 0, lies: [] };
+  // Who is banned for its votes signs nothing, and has no session to lie in.
+  const others = dice.chance(0.3) ? lies : [];
+  const inSessions = [0, 1, 2].map(() => pick(dice, SESSION_LIES));
+  const pairwise = [...inSessions, ...LOOSE_LIES.filter(() => dice.chance(0.3))];
+  const more = [0, 1].map((i) =>
+    wish(wishes.length + i, { atMs: HEAL_MS - 9_000 + dice.below(6_000), node: dice.below(size.n), amount: 5_000n }),
+  );
+  return {
+    ...life,
+    coins: [...coins, 60_000n, 60_000n],
+    wishes: [...wishes, ...more],
+    liar: liar === null && another === null ? null : { node, lies: [...new Set([...others, ...pairwise])] },
+  };
+}
+
+function drawTroubledLife(seed: string, options: DrawOptions): Omit<Scenario, "scheme" | "rekeys"> {
   const dice = seededDice(`scenario/${seed}`);
   const keygen = options.keygen ?? dice.chance(KEYGEN_CHANCE);
   const { n, t, q } = keygen ? SIZES.at(-1)! : chooseSize(dice);
-  const tolerated = Math.floor((n - 1) / 3);
-  const liar = !keygen && tolerated > 0 && dice.chance(0.5) ? drawLiar(dice, n) : null;
+  const liar = !keygen && isLiarTolerated({ n }) && dice.chance(0.5) ? drawLiar(dice, n) : null;
   return {
     seed,
     size: { n, t, q },
@@ -98,6 +145,8 @@ export const calm = (seed: string, change: Partial<Scenario> = {}): Scenario => 
   healMs: 5_000,
   liar: null,
   keygen: false,
+  scheme: "frost-secp256k1-taproot",
+  rekeys: false,
   ...change,
 });
 
@@ -115,6 +164,8 @@ function chooseSize(dice: Dice): Size {
   let left = dice.below(SIZES.reduce((sum, { weight }) => sum + weight, 0));
   return SIZES.find(({ weight }) => (left -= weight) < 0)!;
 }
+
+const isLiarTolerated = ({ n }: Pick<Size, "n">): boolean => Math.floor((n - 1) / 3) > 0;
 
 /** In a committee of four, a node that starts needs a word from every peer: one that says nothing stops it, visibly. */
 const isTolerated = (lie: Lie, n: number): boolean => lie !== "withholds messages" || n > 4;
@@ -217,5 +268,7 @@ export const FAULTS: readonly string[] = [
   "chain behind",
   "broadcast forgotten",
   "reorganisation",
-  ...LIES.map((lie) => `liar ${lie}`),
+  ...[...LIES, ...PAIRWISE_LIES].map((lie) => `liar ${lie}`),
+  "edge dead",
+  "edge made anew",
 ];

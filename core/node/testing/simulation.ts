@@ -26,11 +26,14 @@ import { Suspicion } from "./suspicion.ts";
 import { describe, title } from "./telling.ts";
 import { Truth, walletOf } from "./truth.ts";
 
-const GENESIS_MS = 1_750_000_000_000;
+/** When every life begins. */
+export const GENESIS_MS = 1_750_000_000_000;
 const BLOCK_MS = 5_000;
 /** After everything is mended, every request has to be over within this time. */
 const PATIENCE_MS = 12 * 60_000;
 const REQUIRED_CONFIRMATIONS = 2;
+/** An operator's time to read that an edge died. */
+const REKEY_AFTER_MS = 2_000;
 
 const TIMINGS: Timings = { ...DEFAULT_TIMINGS, chainPollMs: 4_000, rebroadcastMs: 8_000, sweepMs: 3_000 };
 
@@ -100,6 +103,8 @@ class Life {
   readonly #machines: readonly Machine[];
   readonly #clients: Clients;
   readonly #suspicion = new Suspicion();
+  /** Edges, by their ends, that the operator wants anew. */
+  readonly #rekeyed = new Set<string>();
   #chainChanges = -1;
   #calm = false;
   #over = false;
@@ -107,7 +112,7 @@ class Life {
   constructor(scenario: Scenario, options: LifeOptions) {
     this.#scenario = scenario;
     this.#options = options;
-    this.#committee = committeeOf(scenario.size);
+    this.#committee = committeeOf(scenario.size, scenario.scheme);
     this.#wallet = walletOf(this.#committee);
     const { nodes } = this.#committee;
     const liar = scenario.liar === null ? null : nodes[scenario.liar.node]!;
@@ -130,6 +135,7 @@ class Life {
       clock: this.#clock,
       machines: this.#machines,
       wallet: this.#wallet,
+      scheme: scenario.scheme,
       tell: (node, what) => this.#tell(node, what),
       complain: (what) => void this.#violations.push(what),
     });
@@ -167,6 +173,8 @@ class Life {
       identity: loadIdentity(engine, memoryVault(disksOf(bare[position]!).vault)),
       roster,
       reader: new EnvelopeReader(engine, settings.roster, roster),
+      nodes,
+      wallet: { key: this.#committee.key.key, epoch: 0 },
       peers: nodes.filter((node) => node !== self),
       dice: seededDice(`liar/${seed}`),
       lies: new Set(liar.lies),
@@ -174,6 +182,7 @@ class Life {
     });
     return {
       ...parts,
+      schemeProxy: liarNode.scheme.bind(liarNode),
       custodyProxy: liarNode.custody.bind(liarNode),
       transportProxy: liarNode.transport.bind(liarNode),
     };
@@ -322,6 +331,8 @@ class Life {
       }
       if (event.kind === "violation")
         this.#add({ kind: "banned", by: node, node: event.node, evidence: event.evidence });
+      if (event.kind === "edgeDead") this.#add({ kind: "edge dead", by: node, between: event.between });
+      if (event.kind === "edgeMade") this.#add({ kind: "edge made", by: node, peer: event.peer });
     }
   }
 
@@ -346,9 +357,24 @@ class Life {
     this.#tell(node, describe(notice));
     const position = this.#committee.nodes.indexOf(node);
     this.#notices.push({ atMs: this.#clock.nowMs() - GENESIS_MS, node: position, notice });
+    if (notice.kind === "edgeDead") this.#edgeDied(position, notice);
+    if (notice.kind === "edgeMade") this.#count("edge made anew");
     this.#options.react?.(this.#world(), position, notice);
     if (notice.kind !== "problem" || EXPECTED_PROBLEMS.some((name) => notice.message.startsWith(name))) return;
     if (this.#truth.honest.has(node)) this.#violations.push(`node ${this.#nameOf(node)} reports: ${notice.message}`);
+  }
+
+  /** An operator reads it at one of its ends, and some time later has it made anew. */
+  #edgeDied(position: number, { key, between: [a, b] }: Extract<Notice, { kind: "edgeDead" }>): void {
+    const { self } = this.#machines[position]!;
+    if (a !== self) return;
+    this.#count("edge dead");
+    const name = [a, b].toSorted().join();
+    if (!this.#scenario.rekeys || this.#rekeyed.has(name)) return;
+    this.#rekeyed.add(name);
+    this.#clock.schedule(REKEY_AFTER_MS, () => {
+      this.#machines[position]!.node?.rekey(key, a, b).catch(() => {});
+    });
   }
 
   #look(): void {

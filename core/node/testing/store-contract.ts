@@ -2,6 +2,7 @@
 import { describe } from "node:test";
 import { auditContract } from "./store-contract/audit.ts";
 import { eventsContract } from "./store-contract/events.ts";
+import { messagesContract } from "./store-contract/messages.ts";
 import { operationsContract } from "./store-contract/operations.ts";
 import { storesFrom, type StorePlace } from "./store-contract/place.ts";
 import { requestsContract } from "./store-contract/requests.ts";
@@ -9,7 +10,7 @@ import { transactionsContract } from "./store-contract/transactions.ts";
 import { votesContract } from "./store-contract/votes.ts";
 import { wholeStoreContract } from "./store-contract/whole.ts";
 
-export { sampleEvent, sampleRequest, sampleTransaction } from "./store-contract/samples.ts";
+export { sampleEvent, sampleMessage, sampleRequest, sampleTransaction } from "./store-contract/samples.ts";
 export type { StorePlace } from "./store-contract/place.ts";
 
 /** Every promise as a test, each on an empty store from `makePlace`. */
@@ -20,6 +21,7 @@ export function storeContract(name: string, makePlace: () => Promise<StorePlace>
     votesContract(withStore);
     eventsContract(withStore);
     transactionsContract(withStore);
+    messagesContract(withStore);
     operationsContract(withStore);
     auditContract(withStore);
     wholeStoreContract(withStore);

@@ -11,6 +11,7 @@ import {
   parseTransaction,
   readPayment,
   verifySchnorr,
+  type InputDigest,
   type PaymentView,
   type Wallet,
 } from "@conclave/bitcoin";
@@ -34,8 +35,10 @@ import {
   setupCodec,
   type Envelope,
 } from "@conclave/custody/testing";
+import { secp256k1 } from "@noble/curves/secp256k1.js";
 import type { Committee } from "./committee.ts";
-import { engine, scheme } from "./engine.ts";
+import { engine, schemes } from "./engine.ts";
+import { deathCodec } from "./pairwise-liar.ts";
 
 export type Fact =
   /** An envelope left a custody; `promises` is what was on that node's disk then. */
@@ -55,6 +58,9 @@ export type Fact =
     }
   /** A node banned another. */
   | { readonly kind: "banned"; readonly by: NodeId; readonly node: NodeId; readonly evidence: Uint8Array }
+  /** A node said that an edge died, or that it made its own to a peer anew. */
+  | { readonly kind: "edge dead"; readonly by: NodeId; readonly between: readonly [NodeId, NodeId] }
+  | { readonly kind: "edge made"; readonly by: NodeId; readonly peer: NodeId }
   /** The chain took a transaction in, or took it back. */
   | { readonly kind: "chain"; readonly standing: readonly string[] };
 
@@ -84,6 +90,10 @@ export class Truth {
   /** Content of every slot that an honest node filled, and where each one-use value was used. */
   readonly slots = new Map<string, Uint8Array>();
   readonly once = new Map<string, string>();
+  /** Honest nodes' own ends of edges that died and were not made anew since: `node/peer`. */
+  readonly deadEnds = new Set<string>();
+  /** Setups of dead ends: `node/peer/setup`. They never come back. */
+  readonly deadSetups = new Set<string>();
   /** Evidence, in hexadecimal, that an outsider found proven, with whom it convicts. */
   readonly proven = new Map<string, NodeId>();
 
@@ -114,7 +124,8 @@ export class Truth {
     if (this.#learned.has(bytes)) return;
     this.#learned.add(bytes);
     const { request, revision } = proposalCodec.decode(proposal);
-    if (revision === null) return;
+    // What a message is signed for is custody's to check; money is moved by payments.
+    if (revision === null || request.kind !== "payment") return;
     const id = toHex(revision.request);
     this.requests.set(id, request);
     const digest = toHex(revisionDigest(revision));
@@ -134,6 +145,7 @@ export class Truth {
 
   #remember(fact: Fact): void {
     if (fact.kind === "signed") this.signed.set(fact.txid, fact.request);
+    if (fact.kind === "edge made") this.deadEnds.delete(`${fact.by}/${fact.peer}`);
     if (fact.kind !== "said") return;
     const { header, body } = fact.envelope;
     if (header.kind === "vote") this.#count(signedVoteCodec.decode(body));
@@ -144,6 +156,10 @@ export class Truth {
     if (slot !== null) this.slots.set(slot, body);
     for (const [value, use] of oneUseValues(fact.envelope)) this.once.set(value, use);
     if (header.kind === "evidence") this.#judge(fact.envelope);
+    if (header.kind !== "edge" || header.sender !== fact.node) return;
+    const { setup, peer } = deathCodec.decode(body);
+    this.deadEnds.add(`${fact.node}/${peer}`);
+    this.deadSetups.add(`${fact.node}/${peer}/${toHex(setup)}`);
   }
 
   #count(signed: SignedVote): void {
@@ -158,18 +174,23 @@ export class Truth {
     const vault = memoryVault();
     createIdentity(engine, vault, seededRng("an outsider"));
     const { settings } = this.committee;
-    const parts = { engine, vault, journal: memoryJournal(), rng: seededRng("judge"), schemes: [scheme], settings };
+    const parts = { engine, vault, journal: memoryJournal(), rng: seededRng("judge"), schemes, settings };
     for (const event of new Custody(parts).receive(0, wire))
       if (event.kind === "violation") this.proven.set(toHex(body), event.node);
   }
 }
 
-export const walletOf = ({ key: { record }, settings }: Committee): Wallet => {
+export const walletOf = ({ key: { record }, scheme, settings }: Committee): Wallet => {
   const { publicKey, chainCode } = viewKey(record);
-  return { network: networks[settings.network], scriptType: "p2tr", publicKey, chainCode };
+  const scriptType = scheme === "frost-secp256k1-taproot" ? "p2tr" : "p2wpkh";
+  return { network: networks[settings.network], scriptType, publicKey, chainCode };
 };
 
 const short = (id: string): string => id.slice(0, 8);
+
+/** Rounds in which nonces are committed to, and those after which they are used up. */
+const COMMITMENTS: ReadonlySet<string> = new Set(["frost/sign/1", "dkls23/sign/1-commit"]);
+const PARTIALS: ReadonlySet<string> = new Set(["frost/sign/2", "dkls23/sign/4-combine"]);
 
 /** What an honest node fills with one content, whatever happens to it. */
 function slotOf({ header }: Envelope): string | null {
@@ -186,7 +207,7 @@ function oneUseValues({ header, body }: Envelope): readonly (readonly [value: st
     const use = `the ack of ${short(header.sender)} to ${short(toHex(header.request!))} attempt ${header.attempt} ${header.round}`;
     return [nonce, ephemeral].map((value) => [toHex(value), use] as const);
   }
-  if (header.kind === "step/broadcast" && header.round === "frost/sign/1")
+  if (header.kind === "step/broadcast" && COMMITMENTS.has(header.round))
     return [[toHex(body), `nonce commitments of ${short(header.sender)} in session ${toHex(header.ssid!)}`]];
   return [];
 }
@@ -228,9 +249,7 @@ export const CHECKS: Readonly<Record<string, Check>> = {
     const view = truth.proposed.get(fact.txid)?.view;
     if (view === undefined) return null;
     const { inputs } = parseTransaction(fact.rawTx);
-    const wrong = inputDigests(view).findIndex(
-      ({ outputKey, digest }, i) => !verifySchnorr(outputKey, digest, inputs[i]?.witness[0] ?? new Uint8Array(64)),
-    );
+    const wrong = inputDigests(view).findIndex((input, i) => !isSignedBy(input, inputs[i]?.witness ?? []));
     return wrong < 0 ? null : `the signature of input ${wrong} of ${fact.txid} does not verify`;
   },
 
@@ -258,14 +277,16 @@ export const CHECKS: Readonly<Record<string, Check>> = {
       : `${short(vote.voter)} voted twice on revision ${vote.revision} in round ${vote.round}`;
   },
 
-  "promises are on disk before they are told": (_, fact) => {
+  "promises are on disk before they are told": (truth, fact) => {
     // Others pass on what a node said; whether it may be said is its own affair.
     if (fact.kind !== "said" || fact.envelope.header.sender !== fact.node) return null;
     const { header, body } = fact.envelope;
     const generation = generationOf(fact.envelope);
     if (generation > fact.promises.length)
       return `${header.kind} at position ${generation}, on disk are ${fact.promises.length}`;
-    if (header.kind !== "step/broadcast" || header.round !== "frost/sign/2") return null;
+    if (header.kind === "edge")
+      return !truth.honest.has(fact.node) || isDeathOnDisk(fact) ? null : "an edge's death before its record";
+    if (header.kind !== "step/broadcast" || !PARTIALS.has(header.round)) return null;
     const state = replay(fact.promises.map((record, i) => ({ position: i + 1, record })));
     return isSpent(state, "nonce", header.ssid!)
       ? null
@@ -290,12 +311,50 @@ export const CHECKS: Readonly<Record<string, Check>> = {
       ? `${short(fact.by)} banned ${short(fact.node)}`
       : null,
 
+  "edges of the honest live": (truth, fact) => {
+    if (fact.kind !== "edge dead" || !truth.honest.has(fact.by)) return null;
+    const [a, b] = fact.between;
+    return truth.honest.has(a) && truth.honest.has(b)
+      ? `${short(fact.by)} says that ${short(a)} and ${short(b)} lost each other`
+      : null;
+  },
+
+  "dead edges stay dead": (truth, fact) => {
+    if (fact.kind !== "said" || !truth.honest.has(fact.node) || fact.envelope.header.sender !== fact.node) return null;
+    const { header, body } = fact.envelope;
+    if (header.kind === "ack") {
+      const nodes = truth.committee.nodes;
+      const again = ackCodec
+        .decode(body)
+        .edges.find(({ peer, setup }) => truth.deadSetups.has(`${fact.node}/${nodes[peer - 1]}/${toHex(setup)}`));
+      if (again !== undefined) return `${short(fact.node)} names its dead edge to party ${again.peer} as alive`;
+    }
+    const isSigning = header.kind === "step/direct" && header.round.startsWith("dkls23/sign/");
+    return isSigning && truth.deadEnds.has(`${fact.node}/${header.receiver}`)
+      ? `${short(fact.node)} seals something to ${short(header.receiver!)} along a dead edge`
+      : null;
+  },
+
   "every ban is proven": (truth, fact) => {
     if (fact.kind !== "banned" || !truth.honest.has(fact.by)) return null;
     const proven = truth.proven.get(toHex(fact.evidence));
     return proven === fact.node ? null : `the evidence against ${short(fact.node)} convinces no outsider`;
   },
 };
+
+/** BIP341's key path, or BIP141's signature with its hash type and key: the latter by an implementation that is not ours. */
+function isSignedBy({ scriptType, outputKey, digest }: InputDigest, witness: readonly Uint8Array[]): boolean {
+  const [signature = new Uint8Array(64), key = new Uint8Array(0), ...more] = witness;
+  if (scriptType === "p2tr") return witness.length === 1 && verifySchnorr(outputKey, digest, signature);
+  if (more.length > 0 || signature.at(-1) !== 1 || !equalBytes(key, outputKey)) return false;
+  return secp256k1.verify(signature.slice(0, -1), digest, outputKey, { prehash: false, lowS: true, format: "der" });
+}
+
+function isDeathOnDisk({ node, envelope, promises }: Extract<Fact, { kind: "said" }>): boolean {
+  const { setup, peer } = deathCodec.decode(envelope.body);
+  const { deadEdges } = replay(promises.map((record, i) => ({ position: i + 1, record })));
+  return deadEdges.get(toHex(setup))?.has([node, peer].toSorted().join("-")) === true;
+}
 
 const coinsOf = (truth: Truth, txid: string): readonly string[] =>
   truth.proposed.get(txid)?.view.inputs.map(({ outpoint }) => outpointKey(outpoint)) ?? [];

@@ -3,6 +3,7 @@ export { addFaults, CALM, MAX_LOSSES, noFaults, ROUGH } from "./faults.ts";
 export type { FaultCounts, Schedule } from "./faults.ts";
 export { interceptSteps, observeWipes } from "./intercept.ts";
 export { partyRng, seededDice } from "./random.ts";
+export { pick, randomMutation, withFlippedBit } from "./random-lie.ts";
 export type { Dice } from "./random.ts";
 export { simulate } from "./simulate.ts";
 export type { Outcome, Simulation, SimulationOptions } from "./simulate.ts";

@@ -1,6 +1,7 @@
 import type { AuditRow } from "../../store/audit.ts";
 import type { StoredEvent } from "../../store/events.ts";
 import type { EventId, RequestId } from "../../store/ids.ts";
+import type { StoredMessage } from "../../store/messages.ts";
 import type { NodeStatus } from "../../store/nodes.ts";
 import type { Revision, StoredRequest } from "../../store/requests.ts";
 import type { StoredTransaction } from "../../store/transactions.ts";
@@ -15,6 +16,7 @@ export interface Contents {
   readonly votes: ListedVote[];
   readonly events: Map<EventId, StoredEvent>;
   readonly transactions: Map<RequestId, StoredTransaction>;
+  readonly messages: Map<RequestId, StoredMessage>;
   readonly violations: Violation[];
   readonly nodes: Map<string, NodeStatus>;
   readonly addresses: Map<string, number>;
@@ -29,6 +31,7 @@ export const copyOf = (contents: Contents): Contents => ({
   votes: [...contents.votes],
   events: new Map(contents.events),
   transactions: new Map(contents.transactions),
+  messages: new Map(contents.messages),
   violations: [...contents.violations],
   nodes: new Map(contents.nodes),
   addresses: new Map(contents.addresses),

@@ -17,9 +17,11 @@ export function eventsOver({ requests, events }: Contents): Events {
     },
     get: async (id) => copied(events.get(id)),
     ofRequest: async (request) => oldestFirst((event) => event.request === request),
-    async list({ status, limit, dueAtMs = Number.MAX_SAFE_INTEGER }) {
+    async list({ status, limit, type, dueAtMs = Number.MAX_SAFE_INTEGER }) {
       checkLimit(limit);
-      return oldestFirst((event) => event.status === status && event.notBeforeMs <= dueAtMs).slice(0, limit);
+      const wanted = ({ status: own, notBeforeMs, type: kind }: StoredEvent): boolean =>
+        own === status && notBeforeMs <= dueAtMs && (type === undefined || kind === type);
+      return oldestFirst(wanted).slice(0, limit);
     },
     async update(id, from, { reason, ...change }) {
       const event = events.get(id);

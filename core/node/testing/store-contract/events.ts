@@ -1,7 +1,7 @@
 /** Events: claimed by one, taken up again after a restart. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { EventStatus } from "../../store/events.ts";
+import type { EventStatus, EventType } from "../../store/events.ts";
 import type { RequestId } from "../../store/ids.ts";
 import { StoreUnavailable } from "../../store/outcome.ts";
 import type { StoreTest, WithStore } from "./place.ts";
@@ -34,13 +34,16 @@ export function eventsContract(withStore: WithStore): void {
         await events.insert(sampleEvent(2, { height: 11, notBeforeMs: 500 }));
         await events.insert(sampleEvent(4, { height: 11 }));
         await events.insert(sampleEvent(1, { height: 10, status: "SUCCESS" }));
-        const numbers = async (query: { status: EventStatus; limit: number; dueAtMs?: number }) =>
+        await events.insert(sampleEvent(5, { height: 13, status: "SUCCESS", type: "REKEY" }));
+        const numbers = async (query: { status: EventStatus; limit: number; dueAtMs?: number; type?: EventType }) =>
           (await events.list(query)).map((event) => Number.parseInt(event.id, 16) - 0xe000);
         assert.deepEqual(await numbers({ status: "PENDING", limit: 9 }), [2, 4, 3]);
         assert.deepEqual(await numbers({ status: "PENDING", limit: 2 }), [2, 4]);
         assert.deepEqual(await numbers({ status: "PENDING", limit: 9, dueAtMs: 499 }), [4, 3]);
         assert.deepEqual(await numbers({ status: "PENDING", limit: 9, dueAtMs: 500 }), [2, 4, 3]);
-        assert.deepEqual(await numbers({ status: "SUCCESS", limit: 9 }), [1]);
+        assert.deepEqual(await numbers({ status: "SUCCESS", limit: 9 }), [1, 5]);
+        assert.deepEqual(await numbers({ status: "SUCCESS", limit: 9, type: "REKEY" }), [5]);
+        assert.deepEqual(await numbers({ status: "PENDING", limit: 9, type: "REKEY" }), []);
       }),
     );
     it(

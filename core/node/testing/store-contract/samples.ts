@@ -3,6 +3,7 @@ import type { NodeId } from "@conclave/consensus";
 import type { AuditRecord } from "../../store/audit.ts";
 import type { StoredEvent } from "../../store/events.ts";
 import type { EventId, RequestId } from "../../store/ids.ts";
+import type { StoredMessage } from "../../store/messages.ts";
 import type { StoredRequest } from "../../store/requests.ts";
 import type { StoredTransaction } from "../../store/transactions.ts";
 
@@ -52,6 +53,21 @@ export const sampleTransaction = (n: number, change: Partial<StoredTransaction> 
   confirmedAtMs: null,
   bitcoinTxid: null,
   confirmations: 0,
+  reason: null,
+  ...change,
+});
+
+/** The message of request `n`. */
+export const sampleMessage = (n: number, change: Partial<StoredMessage> = {}): StoredMessage => ({
+  id: id(n) as RequestId,
+  key: id(0xce),
+  hash: "sha256",
+  message: Uint8Array.of(1, 2, n & 255),
+  state: "pending",
+  signature: null,
+  publicKey: null,
+  createdAtMs: 1_000_000 + n,
+  signedAtMs: null,
   reason: null,
   ...change,
 });
