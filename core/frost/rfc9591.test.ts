@@ -1,6 +1,7 @@
 /** The published vectors, step by step: RFC 9591 Appendix E, and the Zcash Foundation's for all suites. */
+import { testSecp256k1 } from "@conclave/keys/testing";
 import { toHex } from "@conclave/bytes";
-import { coefficientAtZero, ed25519Group, evaluate, mod, secp256k1Group } from "@conclave/crypto";
+import { coefficientAtZero, ed25519Group, evaluate, mod } from "@conclave/crypto";
 import { ed25519 } from "@noble/curves/ed25519.js";
 import { schnorr } from "@noble/curves/secp256k1.js";
 import assert from "node:assert/strict";
@@ -14,10 +15,10 @@ import { ed25519Suite, secp256k1Plain, secp256k1Taproot } from "./suite.ts";
 import { readVector } from "./testing/vectors.ts";
 
 const VECTORS = [
-  { file: "rfc9591-secp256k1", suite: secp256k1Plain(secp256k1Group) },
-  { file: "zf-secp256k1", suite: secp256k1Plain(secp256k1Group) },
-  { file: "zf-secp256k1-big-identifier", suite: secp256k1Plain(secp256k1Group) },
-  { file: "zf-secp256k1-taproot", suite: secp256k1Taproot(secp256k1Group) },
+  { file: "rfc9591-secp256k1", suite: secp256k1Plain(testSecp256k1) },
+  { file: "zf-secp256k1", suite: secp256k1Plain(testSecp256k1) },
+  { file: "zf-secp256k1-big-identifier", suite: secp256k1Plain(testSecp256k1) },
+  { file: "zf-secp256k1-taproot", suite: secp256k1Taproot(testSecp256k1) },
   { file: "rfc9591-ed25519", suite: ed25519Suite(ed25519Group) },
   { file: "zf-ed25519", suite: ed25519Suite(ed25519Group) },
   { file: "zf-ed25519-big-identifier", suite: ed25519Suite(ed25519Group) },

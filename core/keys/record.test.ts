@@ -1,5 +1,6 @@
+import { testSecp256k1 } from "./testing/index.ts";
 import { codec, CodecError, equalBytes, fromHex, rawCbor, toHex, uint, type Cbor } from "@conclave/bytes";
-import { ed25519Group, mod, secp256k1Group, type Group } from "@conclave/crypto";
+import { ed25519Group, mod, type Group } from "@conclave/crypto";
 import { seededRng } from "@conclave/crypto/testing";
 import type { PartyIndex } from "@conclave/protocol";
 import { mutations } from "@conclave/protocol/testing";
@@ -20,7 +21,7 @@ import {
 } from "./index.ts";
 import { dealShares } from "./testing/index.ts";
 
-const group = secp256k1Group;
+const group = testSecp256k1;
 const shares = dealShares(group, { n: 5, t: 3, quorum: 4, rng: seededRng("record") });
 const share: KeyShare = shares[0]!;
 const second: KeyShare = shares[1]!;
@@ -226,7 +227,7 @@ describe("stored shares of version 1", () => {
   const { shares: vectors } = JSON.parse(readFileSync(file, "utf8")) as { readonly shares: readonly Vector[] };
 
   for (const vector of vectors) {
-    const curve: Group = vector.curve === "ed25519" ? ed25519Group : secp256k1Group;
+    const curve: Group = vector.curve === "ed25519" ? ed25519Group : testSecp256k1;
 
     test(`${vector.name} on ${vector.curve} is read, and written as it was`, () => {
       const bytes = fromHex(vector.share);
@@ -241,7 +242,7 @@ describe("stored shares of version 1", () => {
     });
 
     test(`${vector.name} on ${vector.curve} is not read as a share of the other curve`, () => {
-      const other: Group = vector.curve === "ed25519" ? secp256k1Group : ed25519Group;
+      const other: Group = vector.curve === "ed25519" ? testSecp256k1 : ed25519Group;
       assert.throws(() => keyShareCodec(other).decode(fromHex(vector.share)), CodecError);
     });
   }
@@ -252,7 +253,7 @@ describe("stored shares of version 1", () => {
       const [fields, ...rest] = rawCbor.decode(fromHex(dirty!.share)) as readonly [readonly Cbor[], ...Cbor[]];
       const bytes = rawCbor.encode([[version, ...fields.slice(1)], ...rest]);
       assert.throws(
-        () => keyShareCodec(secp256k1Group).decode(bytes),
+        () => keyShareCodec(testSecp256k1).decode(bytes),
         (error) =>
           error instanceof CodecError && /record\.version: expected an integer from 1 to 1/.test(error.message),
       );

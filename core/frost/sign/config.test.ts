@@ -1,5 +1,6 @@
+import { testSecp256k1 } from "@conclave/keys/testing";
 import { AssertionError } from "@conclave/bytes";
-import { ed25519Group, secp256k1Group } from "@conclave/crypto";
+import { ed25519Group } from "@conclave/crypto";
 import { seededRng } from "@conclave/crypto/testing";
 import { parties, testSsid } from "@conclave/protocol/testing";
 import assert from "node:assert/strict";
@@ -10,8 +11,8 @@ import type { SignConfig } from "./config.ts";
 import { signProtocol } from "./index.ts";
 
 const MESSAGE = new Uint8Array(32).fill(9);
-const taproot = secp256k1Taproot(secp256k1Group);
-const plain = secp256k1Plain(secp256k1Group);
+const taproot = secp256k1Taproot(testSecp256k1);
+const plain = secp256k1Plain(testSecp256k1);
 const ed25519 = ed25519Suite(ed25519Group);
 
 /** Starts party 1 of `numbers` with a changed config. The random source refuses: no check may come after the first draw. */
@@ -61,7 +62,7 @@ describe("a config is refused before any randomness is drawn", () => {
   test("when a number is out of range", () => {
     for (const epoch of [-1, 0.5, Number.NaN]) refuses(/an epoch is/, taproot, () => ({ epoch }));
     for (const threshold of [0, 1, 33, 1.5]) refuses(/a threshold is 2 to 32/, taproot, () => ({ threshold }));
-    for (const share of [0n, -1n, secp256k1Group.order]) refuses(/a share is a scalar/, taproot, () => ({ share }));
+    for (const share of [0n, -1n, testSecp256k1.order]) refuses(/a share is a scalar/, taproot, () => ({ share }));
   });
 
   test("when the signers are not exactly the threshold, ascending, distinct and in range", () => {
@@ -95,5 +96,5 @@ describe("a config is refused before any randomness is drawn", () => {
 test("a suite refuses the other curve's group", () => {
   assert.throws(() => secp256k1Taproot(ed25519Group), /this suite runs on secp256k1/);
   assert.throws(() => secp256k1Plain(ed25519Group), /this suite runs on secp256k1/);
-  assert.throws(() => ed25519Suite(secp256k1Group), /this suite runs on ed25519/);
+  assert.throws(() => ed25519Suite(testSecp256k1), /this suite runs on ed25519/);
 });

@@ -3,8 +3,9 @@
  * key that the tweak context resolves to; and every signature share of every such run against its tweaked public share.
  */
 import { concatBytes, fromHex, toHex } from "@conclave/bytes";
-import { mod, resolveTweak, secp256k1Group as group, tweakShare, xOnly, type TweakContext } from "@conclave/crypto";
+import { mod, resolveTweak, tweakShare, xOnly, type TweakContext } from "@conclave/crypto";
 import { seededRng } from "@conclave/crypto/testing";
+import { testSecp256k1 as group } from "@conclave/keys/testing";
 import type { PartyIndex } from "@conclave/protocol";
 import { CALM, parties, simulate } from "@conclave/protocol/testing";
 import { schnorr, secp256k1 } from "@noble/curves/secp256k1.js";

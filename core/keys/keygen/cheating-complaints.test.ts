@@ -1,5 +1,6 @@
 /** Sealed shares that do not fit: complaints, answers in public, and who pays for them. */
-import { ed25519Group, mod, secp256k1Group, type Group } from "@conclave/crypto";
+import { testSecp256k1 } from "../testing/index.ts";
+import { ed25519Group, mod, type Group } from "@conclave/crypto";
 import { roundOf, type Abort, type PartyIndex } from "@conclave/protocol";
 import { CALM, cheat, mutations, parties, simulate, type Rewrite, type Simulation } from "@conclave/protocol/testing";
 import assert from "node:assert/strict";
@@ -24,7 +25,7 @@ function complaints(group: Group, { trace }: Simulation<KeyShare>): readonly str
   return [...new Set(all)].toSorted();
 }
 
-for (const group of [secp256k1Group, ed25519Group]) {
+for (const group of [testSecp256k1, ed25519Group]) {
   const run = keygenRun(group, { n: 3, t: 2, seed: "complaints" });
   const codec = directCodec(group);
   const plusOne = (honest: Uint8Array): Uint8Array => {

@@ -1,5 +1,6 @@
 /** The table of all lies in key generation: every mutation of every broadcast field, with a declared verdict. */
-import { ed25519Group, mod, secp256k1Group, type Group } from "@conclave/crypto";
+import { testSecp256k1 } from "../testing/index.ts";
+import { ed25519Group, mod, type Group } from "@conclave/crypto";
 import { roundOf, type PartyIndex } from "@conclave/protocol";
 import { mutationTable, parties, type MutationTableOptions, type Verdict } from "@conclave/protocol/testing";
 import assert from "node:assert/strict";
@@ -65,7 +66,7 @@ const table = (group: Group, more: Partial<MutationTableOptions<KeygenConfig, Ke
   return mutationTable({ ...run, configs, cheater: two, group, parts: ["broadcast"], verdicts: VERDICTS, ...more });
 };
 
-for (const group of [secp256k1Group, ed25519Group]) {
+for (const group of [testSecp256k1, ed25519Group]) {
   test(`every lie in a broadcast on ${group.name} convicts the liar`, () => {
     const rows = table(group, {});
     console.log(`key generation on ${group.name}: ${rows.length} lies in broadcasts`);
@@ -78,7 +79,7 @@ for (const group of [secp256k1Group, ed25519Group]) {
 }
 
 describe("lies about shares that do not fit", () => {
-  const group = secp256k1Group;
+  const group = testSecp256k1;
 
   test("every lie in an answer to a complaint convicts the liar", () => {
     const codec = roundOf(keygenProtocol(group), "keygen/2-open")!.direct!;

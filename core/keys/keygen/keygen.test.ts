@@ -1,5 +1,6 @@
+import { testSecp256k1 } from "../testing/index.ts";
 import { fromHex, toHex, transcript } from "@conclave/bytes";
-import { coefficientAtZero, ed25519Group, mod, secp256k1Group, type Group } from "@conclave/crypto";
+import { coefficientAtZero, ed25519Group, mod, type Group } from "@conclave/crypto";
 import { roundOf } from "@conclave/protocol";
 import { addFaults, noFaults, partyRng, testSsid } from "@conclave/protocol/testing";
 import assert from "node:assert/strict";
@@ -7,7 +8,7 @@ import { describe, test } from "node:test";
 import { keyId, keygenProtocol, keyShareCodec, validateShare, type KeyShare } from "../index.ts";
 import { committeeOf, keygenConfigs, sharesOf, simulateKeygen } from "../testing/index.ts";
 
-const GROUPS = [secp256k1Group, ed25519Group];
+const GROUPS = [testSecp256k1, ed25519Group];
 
 /** Every way to choose `size` of them. */
 function* subsets<T>(of: readonly T[], size: number): Generator<readonly T[]> {
@@ -151,10 +152,10 @@ for (const group of GROUPS) {
 describe("key generation refuses", () => {
   const start = (t: number, { nodes = true } = {}): void => {
     const committee = committeeOf(3);
-    const config = { ...keygenConfigs(secp256k1Group, { n: 3, t: 2 }).get(committee[0]!)!, threshold: t };
+    const config = { ...keygenConfigs(testSecp256k1, { n: 3, t: 2 }).get(committee[0]!)!, threshold: t };
     const context = { ssid: testSsid({ seed: "refuse", committee }), self: committee[0]!, committee };
     const named = nodes ? config : { ...config, nodes: new Map([...config.nodes].slice(1)) };
-    keygenProtocol(secp256k1Group).start(context, named, partyRng("refuse", committee[0]!));
+    keygenProtocol(testSecp256k1).start(context, named, partyRng("refuse", committee[0]!));
   };
 
   test("a threshold of one, none, or more than the parties", () => {
