@@ -4,7 +4,7 @@
  */
 import { nodeEngine } from "@conclave/engine-node";
 import { withKernels } from "@conclave/engine-wasm";
-import { NO_TWEAK, secp256k1Group, verifyEcdsa, type Engine } from "@conclave/crypto";
+import { NO_TWEAK, verifyEcdsa, type Engine } from "@conclave/crypto";
 import {
   dkls23KeygenProtocol,
   edgeCodec,
@@ -17,7 +17,7 @@ import {
   type Presignature,
   type SignConfig,
 } from "@conclave/dkls23";
-import { dealKey, type DealtKey } from "@conclave/dkls23/testing";
+import { dealKey, testGroup, type DealtKey } from "@conclave/dkls23/testing";
 import { keyShareCodec, validateShare, type KeygenConfig } from "@conclave/keys";
 import type { PartyIndex } from "@conclave/protocol";
 import { randomBytes } from "node:crypto";
@@ -109,7 +109,7 @@ function finishConfigs(
 const inGroup = ({ secp256k1: group }: Engine, shares: DealtKey["shares"]): DealtKey["shares"] =>
   new Map(
     [...shares].map(([party, share]) => {
-      const encoded = keyShareCodec(secp256k1Group).encode(share);
+      const encoded = keyShareCodec(testGroup).encode(share);
       return [party, validateShare(group, keyShareCodec(group).decode(encoded))];
     }),
   );
