@@ -44,6 +44,10 @@ test("a presignature is stored and read again", () => {
   assert.ok(group.equals(read.R.point, R!.point));
 });
 
+test("its secrets cannot be printed", () => {
+  assert.throws(() => JSON.stringify(codec.decode(codec.encode(make()))), /no printed form/);
+});
+
 test("its secrets are read once: the buffers are zero before the scalars are out", () => {
   const presignature = make();
   assert.deepEqual(spendPresignature(group, presignature), { s0: 7n, s1: 8n, phi: 9n });

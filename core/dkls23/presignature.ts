@@ -51,6 +51,14 @@ export interface PresignatureSecrets {
   readonly phi: Uint8Array;
 }
 
+/** The same, refusing `JSON.stringify`: what signs once is not written into a log or a message by accident. */
+export const unprintable = (secrets: PresignatureSecrets): PresignatureSecrets =>
+  Object.defineProperty(secrets, "toJSON", {
+    value: () => {
+      throw new TypeError("a presignature's secrets have no printed form");
+    },
+  });
+
 /** A scalar that stays bytes. */
 const scalarBytes = (group: Group): Schema<Uint8Array> =>
   refine(fixedBytes(32), {
@@ -74,7 +82,10 @@ export const presignatureCodec = (group: Group): Codec<Presignature> =>
       setups: partyMap(fixedBytes(32)),
       disclosure: fixedBytes(32),
       R: encodedPointSchema(group),
-      secrets: record({ s0: scalarBytes(group), s1: scalarBytes(group), phi: scalarBytes(group) }),
+      secrets: refine(record({ s0: scalarBytes(group), s1: scalarBytes(group), phi: scalarBytes(group) }), {
+        parse: unprintable,
+        print: (secrets) => secrets,
+      }),
     }),
   );
 

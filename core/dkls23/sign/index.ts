@@ -1,6 +1,6 @@
 import type { Engine } from "@conclave/crypto";
 import type { Protocol } from "@conclave/protocol";
-import { presignatureId, type Presignature } from "../presignature.ts";
+import { presignatureId, unprintable, type Presignature } from "../presignature.ts";
 import { SUITE } from "../suite.ts";
 import { commitRound, startSign } from "./1-commit.ts";
 import { multiplyRound } from "./2-multiply.ts";
@@ -62,6 +62,10 @@ function presignatureOf({ secp256k1: group }: Engine, prepared: Prepared): Presi
     setups: commitments.get(context.self)!.setups,
     disclosure: disclosureHash(group, disclosure),
     R,
-    secrets: { s0: group.encodeScalar(s0), s1: group.encodeScalar(s1), phi: group.encodeScalar(phi) },
+    secrets: unprintable({
+      s0: group.encodeScalar(s0),
+      s1: group.encodeScalar(s1),
+      phi: group.encodeScalar(phi),
+    }),
   };
 }
