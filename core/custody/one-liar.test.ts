@@ -12,7 +12,7 @@ import { approve, attemptName, begin, open, paidAt, payment, propose, sign } fro
 
 /** One member's oversized ack must not keep an honest coordinator from beginning. */
 test("an ack that is too long for `begin` costs its sender's part and no more", () => {
-  const cluster = new Cluster({ n: 4, t: 3, seed: "review ack size" }).start();
+  const cluster = new Cluster({ n: 4, t: 3, seed: "ack size" }).start();
   const paid = payment(cluster);
   propose(cluster, paid);
   approve(cluster, paid);
@@ -37,7 +37,7 @@ test("an ack that is too long for `begin` costs its sender's part and no more", 
 /** One member must not be able to use up every attempt at a request that everybody approved. */
 test("a coordinator that opens its own attempts far ahead leaves the others theirs", () => {
   const n = 4;
-  const cluster = new Cluster({ n, t: 3, seed: "review burning" }).start();
+  const cluster = new Cluster({ n, t: 3, seed: "burning" }).start();
   const paid = payment(cluster);
   propose(cluster, paid);
   approve(cluster, paid);
@@ -49,9 +49,8 @@ test("a coordinator that opens its own attempts far ahead leaves the others thei
   assert.deepEqual(paidAt(cluster, paid), cluster.all, cluster.dropped(1).join("; "));
 });
 
-/** Attempts "kept in memory after their end" must not push out one that runs. */
-test("a member that opens 64 attempts of its own does not end a signature that is under way", () => {
-  const cluster = new Cluster({ n: 3, t: 2, ecdsa: true, purpose: "messages", seed: "review eviction" }).start();
+/** A signature whose signers have begun and wait for each other, and a member that does not sign. */
+function underWay(cluster: Cluster) {
   const motion = message(cluster);
   propose(cluster, motion);
   approve(cluster, motion);
@@ -64,7 +63,13 @@ test("a member that opens 64 attempts of its own does not end a signature that i
   sign(cluster, motion);
   cluster.route = null;
   const signers = cluster.events(1, "begun")[0]!.signers.map((id) => cluster.partyOf(id));
-  const liar = cluster.all.find((party) => !signers.includes(party))!;
+  return { motion, held, signers, liar: cluster.all.find((party) => !signers.includes(party))! };
+}
+
+/** Attempts "kept in memory after their end" must not push out one that runs. */
+test("a member that opens 64 attempts of its own does not end a signature that is under way", () => {
+  const cluster = new Cluster({ n: 3, t: 2, ecdsa: true, purpose: "messages", seed: "eviction" }).start();
+  const { motion, held, liar } = underWay(cluster);
   for (let i = 0; i < 64; i++) {
     const request = { ...presign(cluster, { idempotencyKey: `presign ${i}` }), origin: cluster.idOf(liar) };
     cluster.do(liar, (custody, nowMs) => custody.propose(nowMs, proposalCodec.encode({ request, revision: null })));
@@ -79,7 +84,7 @@ test("a member that opens 64 attempts of its own does not end a signature that i
 /** A request that this cluster is too large for is refused in words; it must not throw out of every member's custody. */
 test("a DKLS23 key for 17 nodes is refused before anybody acknowledges", () => {
   const n = 17;
-  const cluster = new Cluster({ n, t: 9, q: 14, withKey: false, schemeOf: () => ecdsa, seed: "review 17" }).start();
+  const cluster = new Cluster({ n, t: 9, q: 14, withKey: false, schemeOf: () => ecdsa, seed: "17" }).start();
   const request: Request = {
     kind: "keygen",
     cluster: "local",
@@ -103,7 +108,7 @@ test("a DKLS23 key for 17 nodes is refused before anybody acknowledges", () => {
 
 /** The death of an edge that was made anew since is old news: replayed, it must end nothing. */
 test("a third signer does not give up because somebody replays the death of an edge that lives again", () => {
-  const cluster = new Cluster({ n: 3, t: 3, ecdsa: true, purpose: "messages", seed: "review replay" }).start();
+  const cluster = new Cluster({ n: 3, t: 3, ecdsa: true, purpose: "messages", seed: "replay" }).start();
   const name = [...cluster.node(2).vaultDisk.records.keys()].find(
     (edge) => edge.startsWith("edge/") && edge.endsWith("/1"),
   )!;
@@ -134,20 +139,8 @@ test("a third signer does not give up because somebody replays the death of an e
 
 /** §6: either endpoint's word costs "only that edge". A third party's edge to a signer must not end what others sign. */
 test("a member that declares its own edge dead does not end a signature that it has no part in", () => {
-  const cluster = new Cluster({ n: 3, t: 2, ecdsa: true, purpose: "messages", seed: "review scope" }).start();
-  const motion = message(cluster);
-  propose(cluster, motion);
-  approve(cluster, motion);
-  const held: Frame[] = [];
-  cluster.route = (frame, { header: { kind } }) => {
-    if (!kind.startsWith("step/")) return [frame];
-    held.push(frame);
-    return [];
-  };
-  sign(cluster, motion);
-  cluster.route = null;
-  const signers = cluster.events(1, "begun")[0]!.signers.map((id) => cluster.partyOf(id));
-  const liar = cluster.all.find((party) => !signers.includes(party))!;
+  const cluster = new Cluster({ n: 3, t: 2, ecdsa: true, purpose: "messages", seed: "scope" }).start();
+  const { motion, held, signers, liar } = underWay(cluster);
   const [victim] = signers as [number];
   const name = [...cluster.node(victim).vaultDisk.records.keys()].find((edge) => edge.endsWith(`/${liar}`))!;
   const { setup } = ecdsa.edges!.open(cluster.node(victim).vaultDisk.records.get(name)!);
@@ -193,7 +186,7 @@ test("an offer that names one party several times is nobody's", () => {
 
 /** Two requests whose acks offer the same presignature: the second `begin` must cost that attempt, not throw out of custody. */
 test("a presignature that two open attempts offer is used by one, and the other goes on without", () => {
-  const cluster = new Cluster({ n: 3, t: 2, ecdsa: true, purpose: "messages", seed: "review race" }).start();
+  const cluster = new Cluster({ n: 3, t: 2, ecdsa: true, purpose: "messages", seed: "race" }).start();
   carryOut(cluster, presign(cluster, { count: 1 }));
   const motions = ["letter 1", "letter 2"].map((idempotencyKey) =>
     message(cluster, { idempotencyKey, message: utf8(idempotencyKey) }),
