@@ -169,10 +169,11 @@ export class Ceremonies {
     this.#replayEarly();
   }
 
-  /** What has ended goes first; a coordinator that opens too much ends what it opened before, and nobody else's. */
+  /** What has ended goes first; a coordinator that opens too much ends what it opened before, what has not begun first, and nobody else's. */
   #makeRoom(coordinator: NodeId): void {
     const own = [...this.#attempts.values()].filter(({ ended, plan }) => !ended && plan.coordinator === coordinator);
-    if (own.length >= MAX_LIVE_PER_COORDINATOR) own[0]!.giveUp("its coordinator opened too many others");
+    const oldest = own.find(({ begun }) => !begun) ?? own[0];
+    if (own.length >= MAX_LIVE_PER_COORDINATOR) oldest?.giveUp("its coordinator opened too many others");
     const over = [...this.#attempts].filter(([, { ended }]) => ended);
     for (const [id] of over.slice(0, Math.max(0, over.length - MAX_ENDED + 1))) this.#attempts.delete(id);
   }
