@@ -29,11 +29,11 @@ import { crashable, Killed, type Crash, type WritePlan } from "./crash.ts";
 import { memoryJournal, type JournalDisk } from "./memory-journal.ts";
 import { memoryVault, type VaultDisk } from "./memory-vault.ts";
 
-/** Taproot by FROST, as the application hands it to custody. */
-export const taproot = taprootScheme(nodeEngine) as SigningScheme;
-
 /** With the kernels, as in the application, or with `CONCLAVE_NO_WASM=1` without, where a setup takes seconds. */
 const kernels = process.env["CONCLAVE_NO_WASM"] === "1" ? nodeEngine : withKernels(nodeEngine);
+
+/** Taproot by FROST, as the application hands it to custody. */
+export const taproot = taprootScheme(kernels) as SigningScheme;
 
 /** DKLS23, likewise. */
 export const ecdsa = dkls23Scheme(kernels) as SigningScheme;
@@ -149,7 +149,7 @@ export class Cluster {
   ): Custody {
     const { journal, vault } = crashable(memoryJournal(journalDisk), memoryVault(vaultDisk), writes);
     const isEcdsa = this.#options.ecdsa === true;
-    const { schemeOf = () => (isEcdsa ? ecdsa : taproot), engine = isEcdsa ? kernels : nodeEngine } = this.#options;
+    const { schemeOf = () => (isEcdsa ? ecdsa : taproot), engine = kernels } = this.#options;
     const schemes = [schemeOf(party), ...(this.#options.moreSchemes ?? [])];
     return new Custody({ engine, vault, journal, rng: seededRng(seed), schemes, settings: this.settings });
   }
