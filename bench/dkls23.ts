@@ -18,10 +18,20 @@ import {
   type SignConfig,
 } from "@conclave/dkls23";
 import { dealKey, testGroup, type DealtKey } from "@conclave/dkls23/testing";
-import { keyShareCodec, validateShare, type KeygenConfig } from "@conclave/keys";
+import { keyShareCodec, validateShare } from "@conclave/keys";
 import type { PartyIndex } from "@conclave/protocol";
 import { randomBytes } from "node:crypto";
-import { GRID, measure, ratioOf, runSessions, type Line, type Ratio, type Sizes, type Subject } from "./harness.ts";
+import {
+  GRID,
+  keygenConfigs,
+  measure,
+  ratioOf,
+  runSessions,
+  type Line,
+  type Ratio,
+  type Sizes,
+  type Subject,
+} from "./harness.ts";
 import { loadSilence, SILENCE, silenceKeygen, silenceSign } from "./peers/silence.ts";
 
 export interface BenchOptions {
@@ -154,15 +164,7 @@ function ourFinish(shape: Shape): Subject {
 /** Key generation with the setup of every pair. */
 function ourKeygen({ engine, peer, n, t }: Shape): Subject {
   const protocol = dkls23KeygenProtocol(engine);
-  const parties = Array.from({ length: n }, (_, i) => (i + 1) as PartyIndex);
-  const config: KeygenConfig = {
-    scheme: "dkls23-secp256k1",
-    purpose: "wallet/regtest",
-    threshold: t,
-    quorum: t,
-    nodes: new Map(parties.map((party) => [party, new Uint8Array(32).fill(party)])),
-  };
-  const configs = new Map(parties.map((party) => [party, config]));
+  const configs = keygenConfigs("dkls23-secp256k1", n, t);
   return { peer, op: "keygen", n, t, parties: n, run: () => runSessions(protocol, configs) };
 }
 

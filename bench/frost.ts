@@ -6,12 +6,11 @@ import { NO_TWEAK, resolveTweak, secp256k1Group, xOnly, type Group, type TweakCo
 import { nodeEngine } from "@conclave/engine-node";
 import { withKernels } from "@conclave/engine-wasm";
 import { secp256k1Taproot, signProtocol } from "@conclave/frost";
-import { keygenProtocol, type KeygenConfig } from "@conclave/keys";
-import type { PartyIndex } from "@conclave/protocol";
+import { keygenProtocol } from "@conclave/keys";
 import { schnorr, schnorr_FROST } from "@noble/curves/secp256k1.js";
 import { randomBytes } from "node:crypto";
 import { deal, signConfigs } from "@conclave/frost/testing";
-import { GRID, measure, ratioOf, runSessions, type Line, type Ratio, type Subject } from "./harness.ts";
+import { GRID, keygenConfigs, measure, ratioOf, runSessions, type Line, type Ratio, type Subject } from "./harness.ts";
 
 export interface BenchOptions {
   /** Measured runs of each subject. Default 21. */
@@ -96,15 +95,7 @@ function checkSignatures(signatures: readonly Uint8Array[], publicKey: Uint8Arra
 /** All rounds, echoes and proofs included. noble's DKG has neither echo nor certificate nor proofs beyond the constant term. */
 function ourKeygen({ group, peer, n, t }: Shape): Subject {
   const protocol = keygenProtocol(group);
-  const parties = Array.from({ length: n }, (_, i) => (i + 1) as PartyIndex);
-  const config: KeygenConfig = {
-    scheme: "frost-secp256k1-taproot",
-    purpose: "wallet/regtest",
-    threshold: t,
-    quorum: t,
-    nodes: new Map(parties.map((party) => [party, new Uint8Array(32).fill(party)])),
-  };
-  const configs = new Map(parties.map((party) => [party, config]));
+  const configs = keygenConfigs("frost-secp256k1-taproot", n, t);
   return { peer, op: "keygen", n, t, parties: n, run: () => runSessions(protocol, configs) };
 }
 

@@ -1,4 +1,5 @@
 /** Measures our protocols and their peers in one process, in turns, so that a ratio is never made from two runs. */
+import type { KeygenConfig, Scheme } from "@conclave/keys";
 import { Session, ssidFromAcks, type Effect, type Message, type PartyIndex, type Protocol } from "@conclave/protocol";
 import { randomBytes } from "node:crypto";
 
@@ -133,6 +134,14 @@ function median(values: readonly number[]): number {
 
 /** To three decimals. */
 export const rounded = (value: number): number => Math.round(value * 1000) / 1000;
+
+/** Configs of n parties that make a key of which t sign. */
+export function keygenConfigs(scheme: Scheme, n: number, t: number): ReadonlyMap<PartyIndex, KeygenConfig> {
+  const parties = Array.from({ length: n }, (_, i) => (i + 1) as PartyIndex);
+  const nodes = new Map(parties.map((party) => [party, new Uint8Array(32).fill(party)]));
+  const config: KeygenConfig = { scheme, purpose: "wallet/regtest", threshold: t, quorum: t, nodes };
+  return new Map(parties.map((party) => [party, config]));
+}
 
 /** What one run of a protocol by all its parties gave and sent. */
 export interface Finished<Result> {

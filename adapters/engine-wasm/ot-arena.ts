@@ -1,11 +1,8 @@
 /** The compiled OT kernel, the memory that one call hands it, and the matrices that live between calls. */
 import { assert } from "@conclave/bytes";
-import { mod, type ScalarRows, secp256k1Group } from "@conclave/crypto";
+import { COLUMNS, mod, MULTIPLY_OTS, type ScalarRows, secp256k1Group } from "@conclave/crypto";
 import { OT_WASM_BASE64 } from "./ot.wasm.ts";
 
-/** ξ and the widest matrix (`core/crypto/ot/parameters.ts`), for which the kernel was compiled. */
-export const MULTIPLY_OTS = 512;
-export const COLUMNS = 3;
 export const SCALAR_BYTES = 32;
 
 /** Every address is a multiple of a vector's size. */

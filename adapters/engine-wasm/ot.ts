@@ -4,29 +4,25 @@
  * wipe remains: registers that the machine spilled, and garbage that bigint left.
  */
 import { assert } from "@conclave/bytes";
-import { columnHashPrefix, gadgetPrefix, type OtKernel, type ScalarRows, streamStart } from "@conclave/crypto";
 import {
-  Arena,
+  BASE_OTS,
+  CHECK_BLOCKS,
+  CHECK_BYTES,
+  CHOICE_BYTES,
+  COLUMN_BYTES,
+  columnHashPrefix,
   COLUMNS,
-  type CompiledKernel,
-  encodingOf,
-  instantiate,
+  gadgetPrefix,
+  LEAVES,
   MULTIPLY_OTS,
-  rowsBytes,
-  SCALAR_BYTES,
-  widthOf,
-} from "./ot-arena.ts";
-
-/** The parameters (`core/crypto/ot/parameters.ts`) for which the kernel was compiled. */
-const TREES = 64;
-const LEAVES = 16;
-const BASE_OTS = 256;
-const CHECK_BLOCKS = 4;
-const SEED_BYTES = 32;
-const ROW_BYTES = 80;
-const COLUMN_BYTES = 32;
-const CHOICE_BYTES = 64;
-const CHECK_BYTES = 16;
+  type OtKernel,
+  ROW_BYTES,
+  type ScalarRows,
+  SEED_BYTES,
+  streamStart,
+  TREES,
+} from "@conclave/crypto";
+import { Arena, type CompiledKernel, encodingOf, instantiate, rowsBytes, SCALAR_BYTES, widthOf } from "./ot-arena.ts";
 
 /** `checksums` works on so many rows at once. */
 const CHECKED_TOGETHER = 16;

@@ -1,6 +1,18 @@
 export { COMPACT_SIGNATURE_BYTES, digestScalar, encodeSignature, nonceCoordinate, verifyEcdsa } from "./ecdsa.ts";
 export type { NonceCoordinate } from "./ecdsa.ts";
-export { LEAVES, SEED_BYTES, TREES } from "./ot/parameters.ts";
+export {
+  BASE_OTS,
+  CHECK_BLOCKS,
+  CHECK_BYTES,
+  CHOICE_BYTES,
+  COLUMN_BYTES,
+  COLUMNS,
+  LEAVES,
+  MULTIPLY_OTS,
+  ROW_BYTES,
+  SEED_BYTES,
+  TREES,
+} from "./ot/parameters.ts";
 export { portableEngine } from "./engine.ts";
 export type { Ed25519Signer, Ed25519Verifier, Engine } from "./engine.ts";
 export { ed25519Group } from "./groups/ed25519.ts";

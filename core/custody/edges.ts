@@ -16,7 +16,8 @@ import type { SigningScheme } from "./scheme.ts";
 interface HeldEdge {
   readonly setup: Uint8Array;
   readonly edge: unknown;
-  readonly wipe: (edge: unknown) => void;
+  /** Overwrite it. */
+  readonly wipe: () => void;
 }
 
 export interface EdgeParts {
@@ -91,22 +92,22 @@ export class EdgeRing {
     const scheme = this.#schemeOf(record.scheme);
     const other = record.parties.find(({ index }) => index === peer);
     if (scheme.edges === null || other === undefined) return false;
-    const held = scheme.edges.open(encoded);
+    const { setup, edge } = scheme.edges.open(encoded);
+    const held: HeldEdge = { setup, edge, wipe: () => scheme.edges!.wipe(edge) };
     encoded.fill(0);
-    if (isEdgeDead(this.#parts.log.state, held.setup, this.#parts.self, toHex(other.node) as NodeId)) {
-      scheme.edges.wipe(held.edge);
+    if (isEdgeDead(this.#parts.log.state, setup, this.#parts.self, toHex(other.node) as NodeId)) {
+      held.wipe();
       return false;
     }
     const ofKey = this.#edges.get(toHex(key)) ?? new Map<PartyIndex, HeldEdge>();
-    const before = ofKey.get(peer);
-    if (before !== undefined) scheme.edges.wipe(before.edge);
-    this.#edges.set(toHex(key), ofKey.set(peer, { ...held, wipe: (edge) => scheme.edges!.wipe(edge) }));
+    ofKey.get(peer)?.wipe();
+    this.#edges.set(toHex(key), ofKey.set(peer, held));
     return true;
   }
 
   /** Overwrite what is in memory: the process ends. */
   close(): void {
-    for (const ofKey of this.#edges.values()) for (const { edge, wipe } of ofKey.values()) wipe(edge);
+    for (const ofKey of this.#edges.values()) for (const held of ofKey.values()) held.wipe();
     this.#edges.clear();
   }
 
@@ -147,7 +148,7 @@ export class EdgeRing {
     const { setup } = held;
     log.commit([{ kind: "deadEdge", setup, a: self, b: toHex(other.node) as NodeId, reason, evidence }]);
     this.#edges.get(toHex(key))!.delete(peer);
-    this.#schemeOf(record.scheme).edges!.wipe(held.edge);
+    held.wipe();
     vault.erase(edgeName(key, peer));
     return { setup };
   }

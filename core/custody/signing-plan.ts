@@ -4,7 +4,7 @@ import { finalizePayment, inputDigests, SignatureRefused, type PaymentView } fro
 import type { NodeId } from "@conclave/consensus";
 import { NO_TWEAK, type TweakContext } from "@conclave/crypto";
 import { partyOf, type KeyShare, type Valid } from "@conclave/keys";
-import { ascending, ssidFromAcks, type PartyIndex } from "@conclave/protocol";
+import { ascending, ssidFromAcks, type PartyIndex, type Ssid } from "@conclave/protocol";
 import { planFrame, type AttemptPlan, type Member, type SessionPlan } from "./attempt-plan.ts";
 import type { AttemptSubject } from "./attempts.ts";
 import type { CeremonyParts } from "./ceremony-parts.ts";
@@ -95,12 +95,46 @@ function offersFor({ presignatures, reserved }: CeremonyParts, { entry, known, s
   return presignatures.offers(entry.id, entry.request.wallet, { path: piece.tweak.path, except: reserved() });
 }
 
-/** One session per input. Every field that could make two of them alike is in the session id. */
+/** Every field that could make two sessions alike is in the session id. */
+const sessionId = (
+  { entry, known, subject, share }: SigningTask,
+  session: {
+    readonly protocol: string;
+    readonly input: number;
+    readonly hash: Uint8Array;
+    readonly tweak: TweakContext;
+    readonly signers: readonly PartyIndex[];
+    readonly acks: readonly Uint8Array[];
+    readonly offer: Uint8Array | null;
+  },
+): Ssid => {
+  const { protocol, input, hash, tweak, signers, acks, offer } = session;
+  const fields = {
+    protocol,
+    presignature: offer ?? new Uint8Array(),
+    key: entry.request.wallet,
+    epoch: share.record.epoch,
+    setup: share.record.certificate,
+    request: entry.id,
+    revision: known.digest,
+    input,
+    digest: hash,
+    tweak: [...tweak.path, tweak.taproot === null ? "derived key" : "BIP341 key path"],
+    height: entry.request.height,
+    round: subject.round,
+    attempt: subject.attempt,
+    signers: ascending(signers),
+  };
+  return ssidFromAcks("ssid/session", fields, acks);
+};
+
+/** One session per input. */
 const sessionPlans = (
   { edges, identity, presignatures }: CeremonyParts,
-  { entry, known, subject, share, scheme }: SigningTask,
+  task: SigningTask,
   { signers, acks, offer }: { signers: readonly PartyIndex[]; acks: readonly Uint8Array[]; offer: Uint8Array | null },
 ): readonly SessionPlan[] | string => {
+  const { entry, known, share, scheme } = task;
   const self = partyOf(share.record, fromHex(identity.id))!.index;
   const peers = signers.filter((index) => index !== self);
   const ends = scheme.edges === null ? new Map<PartyIndex, unknown>() : edges.to(entry.request.wallet, peers);
@@ -109,26 +143,7 @@ const sessionPlans = (
   const plans: SessionPlan[] = [];
   for (const [input, { hash, tweak }] of pieces(known).entries()) {
     const protocol = presigning === null || offer === null ? scheme.protocol : presigning.finish;
-    const ssid = ssidFromAcks(
-      "ssid/session",
-      {
-        protocol: protocol.id,
-        presignature: offer ?? new Uint8Array(),
-        key: entry.request.wallet,
-        epoch: share.record.epoch,
-        setup: share.record.certificate,
-        request: entry.id,
-        revision: known.digest,
-        input,
-        digest: hash,
-        tweak: [...tweak.path, tweak.taproot === null ? "derived key" : "BIP341 key path"],
-        height: entry.request.height,
-        round: subject.round,
-        attempt: subject.attempt,
-        signers: ascending(signers),
-      },
-      acks,
-    );
+    const ssid = sessionId(task, { protocol: protocol.id, input, hash, tweak, signers, acks, offer });
     const order = {
       key: entry.request.wallet,
       share,

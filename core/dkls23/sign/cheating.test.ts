@@ -1,9 +1,9 @@
 /** Liars by name: who is blamed, who is not, and that no signature comes of it. */
 import { mod } from "@conclave/crypto";
 import { seededRng } from "@conclave/crypto/testing";
-import { Fault, viewHash, type Abort, type Message, type PartyIndex, type Protocol } from "@conclave/protocol";
+import { type Message, type PartyIndex, viewHash } from "@conclave/protocol";
 import {
-  CALM,
+  type Rewrite,
   cheat,
   interceptSteps,
   parties,
@@ -11,112 +11,34 @@ import {
   seededDice,
   simulate,
   testSsid,
-  type Rewrite,
-  type Simulation,
 } from "@conclave/protocol/testing";
-import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { encodePoints } from "../encoded-point.ts";
-import { signProtocol, type Edge, type SignConfig } from "../index.ts";
-import { dealEdges, dealKey, quickEngine, signConfigs, testDigest, testGroup } from "../testing/index.ts";
-import type { CommitState } from "./1-commit.ts";
-import type { MultiplyState } from "./2-multiply.ts";
-import type { OpenState } from "./3-open.ts";
-import { commitmentTo, type Commitment, type Opening } from "./statement.ts";
-
-const group = testGroup;
-const [COMMIT, MULTIPLY, OPEN, COMBINE] = ["1-commit", "2-multiply", "3-open", "4-combine"].map(
-  (round) => `dkls23/sign/${round}`,
-) as [string, string, string, string];
-
-const protocol = signProtocol(quickEngine);
-const committee = parties(1, 2, 3);
-const [one, two, three] = committee as [PartyIndex, PartyIndex, PartyIndex];
-const key = dealKey({ n: 3, t: 3, rng: seededRng("cheating") });
-const pairKey = dealKey({ n: 2, t: 2, rng: seededRng("cheating pair") });
-const digest = testDigest("cheating");
-
-const configs = (): Map<PartyIndex, SignConfig> => signConfigs(key, committee, { digest });
-const base = { protocol, committee, seed: "cheating", schedule: CALM };
-const pair = { ...base, committee: parties(1, 2) };
-const pairConfigs = (): Map<PartyIndex, SignConfig> => signConfigs(pairKey, pair.committee, { digest });
-
-const abortsOf = ({ outcomes }: Simulation<Uint8Array>, honest: readonly PartyIndex[]): Abort[] =>
-  honest.map((party) => {
-    const outcome = outcomes.get(party)!;
-    assert.ok(outcome.kind === "abort", `party ${party}: ${outcome.kind}`);
-    return outcome;
-  });
-
-/** All of them stopped for this reason, nobody is blamed, and nothing was promised or signed. */
-function blamesNobody(simulation: Simulation<Uint8Array>, honest: readonly PartyIndex[], reason: RegExp): void {
-  const aborts = abortsOf(simulation, honest);
-  for (const { culprits } of aborts) assert.deepEqual(culprits, []);
-  const loud = aborts.filter(({ fault }) => fault !== "silence");
-  assert.ok(loud.length > 0);
-  for (const abort of loud) {
-    assert.equal(abort.fault, "mismatch");
-    assert.match(abort.reason, reason);
-  }
-}
-
-/** The victim stops for this reason and blames exactly the liar; no honest party blames anybody else. */
-function blames(
-  simulation: Simulation<Uint8Array>,
-  { victim, liar }: { victim: PartyIndex; liar: PartyIndex },
-  expected: Pick<Abort, "fault" | "reason" | "round">,
-): void {
-  for (const [party, outcome] of simulation.outcomes) {
-    if (party === liar) continue;
-    assert.ok(outcome.kind === "abort", `party ${party}: ${outcome.kind}`);
-    assert.ok(
-      outcome.culprits.every((culprit) => culprit === liar),
-      `party ${party} blames ${outcome.culprits.join()}`,
-    );
-    if (party !== victim) continue;
-    const { fault, reason, round } = outcome;
-    assert.deepEqual({ fault, reason, round, culprits: outcome.culprits }, { ...expected, culprits: [liar] });
-  }
-}
-
-/** A message of an honest run of this configuration. */
-function messageOf(
-  run: Simulation<Uint8Array>,
-  { round, part, from, to }: { round: string; part: Message["part"]; from: PartyIndex; to: PartyIndex },
-): Message {
-  const sent = run.trace.find(
-    (event) =>
-      event.kind === "send" &&
-      event.to === to &&
-      event.message.round === round &&
-      event.message.part === part &&
-      event.message.from === from,
-  );
-  assert.ok(sent?.kind === "send");
-  return sent.message;
-}
-
-const run = (changed: Map<PartyIndex, SignConfig>): Simulation<Uint8Array> => simulate({ ...base, configs: changed });
-
-/** Configs in which one party's differs. */
-const withConfig = (
-  party: PartyIndex,
-  change: (honest: SignConfig) => Partial<SignConfig>,
-): Map<PartyIndex, SignConfig> => {
-  const changed = configs();
-  const honest = changed.get(party)!;
-  return changed.set(party, { ...honest, ...change(honest) });
-};
-
-const withEdge = (
-  party: PartyIndex,
-  peer: PartyIndex,
-  change: (honest: Edge) => Partial<Edge>,
-): Map<PartyIndex, SignConfig> =>
-  withConfig(party, ({ edges }) => {
-    const honest = edges.get(peer)!;
-    return { edges: new Map([...edges, [peer, { ...honest, ...change(honest) }]]) };
-  });
+import { dealEdges } from "../testing/index.ts";
+import { type CommitState } from "./1-commit.ts";
+import { type MultiplyState } from "./2-multiply.ts";
+import { type OpenState } from "./3-open.ts";
+import { type Commitment, type Opening } from "./statement.ts";
+import assert from "node:assert/strict";
+import {
+  COMMIT,
+  MULTIPLY,
+  OPEN,
+  abortsOf,
+  base,
+  blames,
+  blamesNobody,
+  committee,
+  configs,
+  group,
+  messageOf,
+  one,
+  protocol,
+  run,
+  three,
+  two,
+  withEdge,
+} from "../testing/signing-run.ts";
 
 describe("a wrong message between two costs exactly that edge", () => {
   const codecs = new Map(protocol.rounds.map((round) => [round.name, round]));
@@ -399,161 +321,4 @@ test("what convicts a liar convinces somebody who was not there: signed bytes an
     assert.throws(() => judge(lie.body), /opens another nonce than it committed to/);
     judge(messageOf(honest, { round: OPEN, part: "broadcast", from: two, to: one }).body);
   }
-});
-
-describe("signers who do not agree blame nobody", () => {
-  test('"parties 2 and 3 hold different setups": an edge of another key or epoch is seen before its leaves are used', () => {
-    const other = withEdge(two, three, () => ({ setup: new Uint8Array(32).fill(9) }));
-    const simulation = run(other);
-    blamesNobody(simulation, committee, /^parties 2 and 3 hold different setups$/);
-    const used = simulation.trace.some((event) => event.kind === "send" && event.message.round === MULTIPLY);
-    assert.equal(used, false);
-  });
-
-  test("another digest, path, epoch, key, approval or share of the threshold is another view", () => {
-    for (const change of [
-      () => ({ digest: testDigest("another") }),
-      () => ({ tweak: { path: [7], taproot: null } }),
-      () => ({ epoch: 1 }),
-      () => ({ keyId: new Uint8Array(32) }),
-      () => ({ approval: new Uint8Array(32) }),
-      () => ({ publicKey: group.generator }),
-      () => ({ chainCode: new Uint8Array(32), tweak: { path: [0], taproot: null } }),
-    ]) {
-      const simulation = run(withConfig(two, change));
-      blamesNobody(simulation, committee, /works from another view/);
-      assert.deepEqual([...simulation.journal.values()].flat(), [], "nothing was spent");
-    }
-  });
-
-  test('"the signers\' parts do not add up to the derived key": a share or a seed of another key', () => {
-    const reason = /^the signers' parts do not add up to the derived key$/;
-    blamesNobody(run(withConfig(two, ({ share }) => ({ share: mod(share + 1n, group.order) }))), committee, reason);
-    blamesNobody(run(withEdge(two, three, () => ({ zeroSeed: new Uint8Array(32) }))), committee, reason);
-  });
-
-  test('"the nonces cancel out": a liar who knew the other\'s nonce beforehand', () => {
-    const configs = pairConfigs();
-    const context = {
-      ssid: testSsid({ seed: pair.seed, committee: pair.committee }),
-      self: one,
-      committee: pair.committee,
-    };
-    const step = protocol.start(context, configs.get(one)!, partyRng(pair.seed, one));
-    assert.ok(step.kind === "send");
-    const known = step.state as CommitState;
-    const cancelling = interceptSteps(protocol, (step, { self, ssid }) => {
-      if (self !== two || step.round.name !== COMMIT) return step;
-      const state = step.state as CommitState;
-      const nonce = group.encodeScalar(group.order - group.decodeScalar(known.secrets.nonce));
-      const [R] = encodePoints(group, [group.negate(known.R.point)]);
-      const own: Commitment = { ...state.own, commitment: commitmentTo(ssid, self, R!, state.secrets.blind) };
-      return {
-        ...step,
-        state: { ...state, R: R!, own, secrets: { ...state.secrets, nonce } },
-        outgoing: { ...step.outgoing, broadcast: step.round.broadcast!.encode(own) },
-      };
-    });
-    blamesNobody(simulate({ ...pair, protocol: cancelling, configs }), [one, two], /^the nonces cancel out$/);
-  });
-
-  test('"the nonce has no usable coordinate": R with x(R) = q, which reduces to r = 0', () => {
-    const bytes = Uint8Array.of(2, ...group.encodeScalar(group.order - 1n));
-    bytes[32]! += 1;
-    const unusable = group.decode(bytes);
-    const reached = { states: [] as OpenState[] };
-    const watching: Protocol<SignConfig, Uint8Array> = interceptSteps(protocol, (step) => {
-      if (step.round.name === OPEN) reached.states.push(step.state as OpenState);
-      return step;
-    });
-    // Withheld openings leave both parties in round 3, with everything that its finish needs.
-    simulate({
-      ...pair,
-      protocol: watching,
-      configs: pairConfigs(),
-      tamper: (message) => (message.round === OPEN ? [] : [message]),
-    });
-    const [own, peer] = reached.states as [OpenState, OpenState];
-    const [R] = encodePoints(group, [group.add(unusable, group.negate(peer.own.R.point))]);
-    const state: OpenState = { ...own, own: { ...own.own, R: R! } };
-    const checked = new Map([[peer.context.self, { opening: peer.own, psi: 1n, d: [1n, 1n] }]]);
-    assert.throws(
-      () => protocol.rounds[2]!.finish(state, checked, partyRng("unused", one)),
-      (error) =>
-        error instanceof Fault && error.kind === "mismatch" && error.message === "the nonce has no usable coordinate",
-    );
-  });
-});
-
-describe("the last round blames nobody", () => {
-  const codec = protocol.rounds[3]!.broadcast!;
-  type Part = { readonly numerator: bigint; readonly denominator: bigint };
-  const lying = (change: (part: Part) => Part): Simulation<Uint8Array> => {
-    const body = (honest: Uint8Array): Uint8Array => codec.encode(change(codec.decode(honest) as Part));
-    return cheat({
-      ...pair,
-      configs: pairConfigs(),
-      cheater: two,
-      rewrite: { round: COMBINE, part: "broadcast", body },
-    }).simulation;
-  };
-
-  test('"the partial signatures make no valid signature": no signature object comes of it', () => {
-    const reason = /^the partial signatures make no valid signature$/;
-    blamesNobody(
-      lying((part) => ({ ...part, numerator: mod(part.numerator + 1n, group.order) })),
-      [one],
-      reason,
-    );
-    blamesNobody(
-      lying((part) => ({ ...part, denominator: mod(part.denominator + 1n, group.order) })),
-      [one],
-      reason,
-    );
-    blamesNobody(
-      lying(() => ({ numerator: 1n, denominator: 1n })),
-      [one],
-      reason,
-    );
-  });
-
-  test('"the partial signatures have no quotient": denominators that add up to zero', () => {
-    const honest = simulate({ ...pair, configs: pairConfigs() });
-    const first = codec.decode(
-      messageOf(honest, { round: COMBINE, part: "broadcast", from: one, to: two }).body,
-    ) as Part;
-    const simulation = lying((part) => ({ ...part, denominator: group.order - first.denominator }));
-    blamesNobody(simulation, [one], /^the partial signatures have no quotient$/);
-  });
-
-  test("s = 0: numerators that add up to zero make no signature either", () => {
-    const honest = simulate({ ...pair, configs: pairConfigs() });
-    const first = codec.decode(
-      messageOf(honest, { round: COMBINE, part: "broadcast", from: one, to: two }).body,
-    ) as Part;
-    const simulation = lying((part) => ({ ...part, numerator: group.order - first.numerator }));
-    blamesNobody(simulation, [one], /^the partial signatures make no valid signature$/);
-  });
-
-  test("an honest party's record of the spent nonce is there although the signature failed", () => {
-    const simulation = lying((part) => ({ ...part, numerator: 1n }));
-    assert.equal(simulation.journal.get(one)!.length, 1);
-  });
-});
-
-describe("garbage", () => {
-  test("of strangers, unknown rounds and the party itself changes nothing", () => {
-    const stranger = parties(9)[0]!;
-    const simulation = simulate({
-      ...pair,
-      configs: pairConfigs(),
-      tamper: (message) => [
-        { ...message, from: stranger },
-        { ...message, round: "dkls23/sign/9" },
-        { ...message, round: "frost/sign/1" },
-        message,
-      ],
-    });
-    for (const outcome of simulation.outcomes.values()) assert.equal(outcome.kind, "result");
-  });
 });
