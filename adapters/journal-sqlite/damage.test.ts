@@ -90,6 +90,19 @@ describe("a damaged journal", () => {
   );
 
   it(
+    "that was cut in the first bytes of a page, which SQLite would read as an empty table, is refused",
+    withJournalFile((file, _, bytes) => {
+      const page = 4096;
+      assert(bytes.length > page);
+      for (let length = page + 1; length <= page + 16; length++)
+        assert.throws(
+          () => recordsOfCopy(file, (copy) => truncateSync(copy, length)),
+          (error) => error instanceof JournalUnavailable && error.message.includes("damaged at position 1"),
+        );
+    }),
+  );
+
+  it(
     "that is not a database at all is refused, and left as it is",
     withJournalFile((file) => {
       const content = "promises, promises".repeat(400);

@@ -1,10 +1,10 @@
 /** A SQLite file that one process holds and that keeps what it acknowledged. */
 import { randomBytes } from "node:crypto";
-import { closeSync, linkSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, linkSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { JournalUnavailable } from "@conclave/custody";
-import { isBusy, JournalLocked } from "./failures.ts";
+import { damaged, isBusy, JournalLocked } from "./failures.ts";
 import { syncFolder } from "./private-file.ts";
 import { checkSchema, createSchema, pragma } from "./schema.ts";
 
@@ -74,6 +74,17 @@ function lock(db: DatabaseSync, file: string): void {
  */
 export function checkpoint(db: DatabaseSync): void {
   db.exec("PRAGMA wal_checkpoint(PASSIVE)");
+}
+
+/**
+ * Throws `JournalUnavailable` if the file ends within its last page. SQLite reads what is missing there as zeros, so a
+ * table can look empty that is not. Call it after a checkpoint: before, the pages may still lie in the write-ahead log.
+ */
+export function checkLength(db: DatabaseSync, file: string): void {
+  const expected = Number(pragma(db, "page_count")) * Number(pragma(db, "page_size"));
+  // By name, not by descriptor: closing one would drop SQLite's locks.
+  const { size } = statSync(file);
+  if (size < expected) throw damaged(file, 1, `the file was cut to ${size} of ${expected} bytes`);
 }
 
 /** Asks for full durability and reads back whether we have it: a build or a file system may silently refuse. */

@@ -9,7 +9,7 @@ import { resolve } from "node:path";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { assert, equalBytes } from "@conclave/bytes";
 import { JournalUnavailable, type Journal, type JournalRecord } from "@conclave/custody";
-import { checkpoint, closeDatabase, createDatabase, openDatabase } from "./database.ts";
+import { checkLength, checkpoint, closeDatabase, createDatabase, openDatabase } from "./database.ts";
 import { damaged, unavailable } from "./failures.ts";
 import { checkPrivateFile, exists, preparePrivateFolder } from "./private-file.ts";
 import { chainHash, GENESIS_HASH } from "./schema.ts";
@@ -74,6 +74,7 @@ class SqliteJournal implements Journal {
     this.#file = file;
     this.#db = db;
     checkpoint(db);
+    checkLength(db, file);
     this.#insert = db.prepare("INSERT INTO journal (position, record, hash) VALUES (?, ?, ?)");
     for (const { position, hash } of verifiedRows(db, file, Number.MAX_SAFE_INTEGER)) this.#head = { position, hash };
   }
