@@ -23,6 +23,10 @@ export { MESSAGE_SCHEME, PresignRefused, RekeyRefused } from "./key-requests.ts"
 export type { KeyListing, KeyUnderWay, KeyWish } from "./key-requests.ts";
 export { MessageRefused } from "./messages.ts";
 export type { MessageContent, MessageWish } from "./messages.ts";
+export type { Connection, ConnectionEvents, Dialer } from "./links/connection.ts";
+export { LIFE_BYTES } from "./links/greeting.ts";
+export { LinkMesh } from "./links/mesh.ts";
+export type { LinkEvent, LinkMeshOptions } from "./links/mesh.ts";
 export { ConclaveNode } from "./node.ts";
 export type { NodeParts } from "./node.ts";
 export { IdempotencyConflict, NoAccountSuffices, WalletNotReady } from "./payments.ts";
