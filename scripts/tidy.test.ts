@@ -21,6 +21,7 @@ const CORE_IMPORTS: Readonly<Record<string, readonly string[]>> = {
   custody: ["protocol", "keys", "consensus", "bitcoin", "crypto", "bytes"],
   node: ["custody", "consensus", "bitcoin", "bytes"],
   api: ["bytes"],
+  relay: ["crypto", "bytes"],
 };
 
 /** Ports live in these; an adapter imports nothing else of ours. */
