@@ -1,0 +1,129 @@
+/** libp2p itself, and nothing that is not needed of it. Loaded only when this transport is started: it costs a fifth of a second. */
+import { noise } from "@chainsafe/libp2p-noise";
+import { yamux } from "@chainsafe/libp2p-yamux";
+import { generateKeyPairFromSeed } from "@libp2p/crypto/keys";
+import type {
+  ComponentLogger,
+  ConnectionGater,
+  Libp2p,
+  Metrics,
+  StreamMuxerFactory,
+  Transport,
+  TypedEventTarget,
+  Libp2pEvents,
+} from "@libp2p/interface";
+import { tcp } from "@libp2p/tcp";
+import { AbstractStreamMuxer } from "@libp2p/utils";
+import { webSockets } from "@libp2p/websockets";
+import { createLibp2p } from "libp2p";
+import {
+  ADDRESS_DIAL_MS,
+  DIAL_MS,
+  MAX_CONNECTION_BUFFER_BYTES,
+  MAX_CONNECTIONS_PER_PEER,
+  MAX_DIAL_ADDRESSES,
+  MAX_HTTP_HEADER_BYTES,
+  MAX_STREAMS_PER_CONNECTION,
+  MAX_UNPROVEN,
+  MAX_WEBSOCKET_MESSAGE_BYTES,
+  PROOF_MS,
+  STREAM_MS,
+  STREAM_WINDOW_BYTES,
+} from "./limits.ts";
+import type { Porch } from "./porch.ts";
+
+export interface SwarmOptions {
+  readonly seed: Uint8Array;
+  readonly listen: readonly string[];
+  readonly peerCount: number;
+  readonly gate: ConnectionGater;
+  readonly porch: Porch;
+}
+
+/** Parts that a transport of libp2p is made of. */
+interface TransportParts {
+  readonly logger: ComponentLogger;
+  readonly events: TypedEventTarget<Libp2pEvents>;
+  readonly metrics?: Metrics;
+}
+
+/** libp2p, not started. No DHT, no relay, no identify, no ping, no dialling of its own, no address but ours. */
+export async function makeSwarm(options: SwarmOptions): Promise<Libp2p> {
+  const { seed, listen, peerCount, gate, porch } = options;
+  return createLibp2p({
+    start: false,
+    privateKey: await generateKeyPairFromSeed("Ed25519", seed),
+    addresses: { listen: [...listen] },
+    transports: [
+      guarded(porch, tcp({ dialOpts: { noDelay: true }, listenOpts: { noDelay: true } })),
+      guarded(porch, webSockets({ http: { maxHeaderSize: MAX_HTTP_HEADER_BYTES } })),
+    ],
+    connectionEncrypters: [noise()],
+    streamMuxers: [boundedYamux],
+    connectionGater: gate,
+    connectionMonitor: { enabled: false },
+    connectionManager: {
+      // The gate counts per peer; this is the sum, and never reached while it does.
+      maxConnections: (peerCount + 1) * (MAX_CONNECTIONS_PER_PEER + 1),
+      maxParallelDials: peerCount + 1,
+      maxDialQueueLength: 2 * (peerCount + 1),
+      maxPeerAddrsToDial: MAX_DIAL_ADDRESSES,
+      dialTimeout: DIAL_MS,
+      addressDialTimeout: ADDRESS_DIAL_MS,
+      // The registry's addresses first, then the roster's: as they were given.
+      addressSorter: () => 0,
+      inboundUpgradeTimeout: PROOF_MS,
+      inboundStreamProtocolNegotiationTimeout: STREAM_MS,
+      outboundStreamProtocolNegotiationTimeout: STREAM_MS,
+      // The porch bounds who waits, and does not lock honest peers out with strangers: these two only stand behind it.
+      maxIncomingPendingConnections: 2 * MAX_UNPROVEN,
+      inboundConnectionThreshold: Number.MAX_SAFE_INTEGER,
+      // The mesh redials.
+      reconnectRetries: 0,
+    },
+  });
+}
+
+/** A transport whose listeners have a porch, and take no message that is longer than any of ours. */
+function guarded(porch: Porch, make: (parts: TransportParts) => Transport): (parts: TransportParts) => Transport {
+  return (parts) => {
+    const transport = make(parts);
+    const createListener = transport.createListener.bind(transport);
+    transport.createListener = (options) => {
+      const listener = createListener(options);
+      porch.guard(listener);
+      const webSocketServer = Reflect.get(listener, "wsServer") as { options: { maxPayload: number } } | undefined;
+      if (webSocketServer !== undefined) webSocketServer.options.maxPayload = MAX_WEBSOCKET_MESSAGE_BYTES;
+      return listener;
+    };
+    return transport;
+  };
+}
+
+/** yamux with a large window, no timers of its own, a bound on what lies beneath its streams, and an end to who opens too many. */
+function boundedYamux(): StreamMuxerFactory {
+  const factory = yamux({
+    enableKeepAlive: false,
+    // One more than are allowed: yamux itself would refuse the excess and go on.
+    maxInboundStreams: MAX_STREAMS_PER_CONNECTION + 1,
+    maxOutboundStreams: MAX_STREAMS_PER_CONNECTION,
+    maxEarlyStreams: MAX_STREAMS_PER_CONNECTION,
+    streamOptions: { initialStreamWindowSize: STREAM_WINDOW_BYTES, maxStreamWindowSize: STREAM_WINDOW_BYTES },
+  })();
+  const createStreamMuxer = factory.createStreamMuxer.bind(factory);
+  factory.createStreamMuxer = (connection) => {
+    connection.maxWriteBufferLength = MAX_CONNECTION_BUFFER_BYTES;
+    const muxer = createStreamMuxer(connection);
+    if (!(muxer instanceof AbstractStreamMuxer)) throw new Error("libp2p is installed in two versions: run npm ci");
+    const onRemoteStream = muxer.onRemoteStream.bind(muxer);
+    let opened = 0;
+    muxer.onRemoteStream = (stream) => {
+      // Thrown into the muxer's reader, which aborts the connection.
+      if (++opened > MAX_STREAMS_PER_CONNECTION)
+        throw new Error(`the peer opened more than ${MAX_STREAMS_PER_CONNECTION} streams on one connection`);
+      onRemoteStream(stream);
+    };
+    return muxer;
+  };
+  return factory;
+}
