@@ -1,0 +1,23 @@
+export { connectRelay, MAX_RELAYS, RelayClient } from "./client.ts";
+export type {
+  Answer,
+  AskTerms,
+  LetterTerms,
+  OwnAddress,
+  PublishTerms,
+  RelayClientOptions,
+  RelayMode,
+  RelayNotice,
+  Subscription,
+} from "./client.ts";
+export { systemClock } from "./clock.ts";
+export { ABORT_TAG, abortRun, collect, MAX_ABORT_CODE, watchAborts } from "./collect.ts";
+export type { CollectTerms, Run } from "./collect.ts";
+export { Aborted, AskExpired, ClientClosed, RelayRefused, RelayUnreachable, Stalled } from "./errors.ts";
+export { DEFAULT_LINK_TIMINGS } from "./link/link.ts";
+export type { LinkTimings } from "./link/link.ts";
+export { PUBLISH_PATIENCE_MS } from "./outbox.ts";
+export { systemPlatform } from "./platform.ts";
+export type { Platform, RelaySocket, SocketEvents } from "./platform.ts";
+export { openRelayTransport } from "./transport.ts";
+export type { RelayPeer, RelayTransportNotice, RelayTransportOptions } from "./transport.ts";

@@ -1,0 +1,192 @@
+import { isHex, toHex, type Rng } from "@conclave/bytes";
+import type { Clock, Timer } from "@conclave/node";
+import { encodeHeader, HEADER_BYTES, ID_BYTES } from "@conclave/relay";
+import { Backoff } from "./backoff.ts";
+import { Confirmations } from "./confirmations.ts";
+import { MAX_UNSENT_BYTES, PipeBroken, type Pipe, type PipeEvents } from "./pipe.ts";
+import type { Platform, RelaySocket } from "./platform.ts";
+
+/** How often the relay is asked whether it is there; with half of this unanswered twice it is not. */
+const PING_MS = 5_000;
+const SILENT_PINGS = 2;
+/** How long a connection may take to open. */
+const OPEN_PATIENCE_MS = 10_000;
+/** How long the marker lives; a new one is made in time. */
+const MARKER_TTL_SECONDS = 240;
+const MARKER_RENEW_MS = (MARKER_TTL_SECONDS * 1_000) / 2;
+/** Kept of a relay's reason. */
+const MAX_REASON = 200;
+
+export interface PipeParts {
+  /** Of the relay: `http:` or `https:`. */
+  readonly url: string;
+  readonly platform: Platform;
+  readonly clock: Clock;
+  readonly rng: Rng;
+  /** A new message of our own, under an id that nobody else has. */
+  readonly makeMarker: (ttlSeconds: number) => Uint8Array;
+  readonly events: PipeEvents;
+}
+
+/** A relay behind one binary WebSocket, `GET /v1/msg-relay`, that is opened again whenever it ends. */
+export class WebSocketPipe implements Pipe {
+  readonly url: string;
+  readonly #parts: PipeParts;
+  readonly #backoff: Backoff;
+  readonly #confirmations: Confirmations;
+  #socket: RelaySocket | null = null;
+  #isUp = false;
+  #reason = "connecting";
+  #timer: Timer | null = null;
+  #silentPings = 0;
+  #marker: { readonly id: Uint8Array; readonly sinceMs: number } | null = null;
+
+  constructor(parts: PipeParts) {
+    this.url = parts.url;
+    this.#parts = parts;
+    this.#backoff = new Backoff(parts.rng);
+    this.#confirmations = new Confirmations(parts.url, () => this.#askMarker());
+    this.#open();
+  }
+
+  get isUp(): boolean {
+    return this.#isUp;
+  }
+
+  get reason(): string {
+    return this.#reason;
+  }
+
+  get unsentBytes(): number {
+    return this.#isUp ? this.#socket!.bufferedAmount : 0;
+  }
+
+  async publish(frame: Uint8Array): Promise<void> {
+    if (!this.#isUp) throw new PipeBroken(this.#reason);
+    this.#socket!.send(frame);
+    await this.#confirmations.sent(toHex(frame.subarray(0, ID_BYTES)));
+  }
+
+  post(frame: Uint8Array): boolean {
+    if (!this.#isUp || this.#socket!.bufferedAmount + frame.length > MAX_UNSENT_BYTES) return false;
+    this.#socket!.send(frame);
+    return true;
+  }
+
+  ask(header: Uint8Array): void {
+    if (this.#isUp) this.#socket!.send(header);
+  }
+
+  /** The relay's waiter expires by itself. */
+  forget(): void {}
+
+  close(): void {
+    this.#timer?.cancel();
+    this.#timer = null;
+    this.#isUp = false;
+    this.#reason = "closed";
+    const socket = this.#socket;
+    this.#socket = null;
+    socket?.close();
+    this.#confirmations.broke("closed");
+  }
+
+  #open(): void {
+    const socket = this.#parts.platform.openSocket(socketUrl(this.url), {
+      opened: () => this.#socket === socket && this.#opened(),
+      received: (data) => this.#socket === socket && this.#received(data),
+      closed: (reason) => this.#socket === socket && this.#lost(reason),
+    });
+    this.#socket = socket;
+    this.#schedule(OPEN_PATIENCE_MS, () => this.#lost(`no connection within ${OPEN_PATIENCE_MS} ms`));
+  }
+
+  #opened(): void {
+    this.#backoff.succeeded();
+    this.#isUp = true;
+    this.#reason = "";
+    this.#marker = null;
+    this.#silentPings = 0;
+    this.#schedule(PING_MS, () => this.#ping());
+    this.#parts.events.up();
+  }
+
+  #lost(reason: string): void {
+    const socket = this.#socket;
+    const wasUp = this.#isUp;
+    this.#socket = null;
+    this.#isUp = false;
+    this.#reason = reason;
+    socket?.close();
+    this.#confirmations.broke(reason);
+    this.#schedule(this.#backoff.next(), () => this.#open());
+    if (wasUp) this.#parts.events.down(reason);
+  }
+
+  /** Counted in pings and not in time: a process that was stopped for a while has heard nobody, whoever spoke. */
+  #ping(): void {
+    this.#silentPings = this.#confirmations.waiting ? this.#silentPings + 1 : 0;
+    if (this.#silentPings >= SILENT_PINGS) return this.#lost("the relay stopped answering");
+    this.#confirmations.ask();
+    this.#schedule(PING_MS, () => this.#ping());
+  }
+
+  #askMarker(): void {
+    const { clock, makeMarker } = this.#parts;
+    if (this.#marker === null || clock.nowMs() - this.#marker.sinceMs > MARKER_RENEW_MS) {
+      const frame = makeMarker(MARKER_TTL_SECONDS);
+      this.#marker = { id: frame.slice(0, ID_BYTES), sinceMs: clock.nowMs() };
+      this.#socket!.send(frame);
+    }
+    this.#socket!.send(encodeHeader({ id: this.#marker.id, ttlSeconds: MARKER_TTL_SECONDS, flags: 0 }));
+  }
+
+  #received(data: Uint8Array | string): void {
+    this.#silentPings = 0;
+    if (typeof data === "string") return this.#refused(data);
+    if (data.length <= HEADER_BYTES) return;
+    if (this.#marker !== null && toHex(data.subarray(0, ID_BYTES)) === toHex(this.#marker.id))
+      return this.#confirmations.answered();
+    this.#parts.events.received(data);
+  }
+
+  #refused(text: string): void {
+    const refusal = readRefusal(text);
+    if (refusal === null) return;
+    const { id, reason } = refusal;
+    if (this.#confirmations.refused(id, reason)) return;
+    // Without the marker nothing is confirmed any more: the next question brings another one.
+    if (this.#marker !== null && id === toHex(this.#marker.id)) this.#marker = null;
+    this.#parts.events.refused(id, reason);
+  }
+
+  #schedule(delayMs: number, fire: () => void): void {
+    this.#timer?.cancel();
+    this.#timer = this.#parts.clock.schedule(delayMs, fire);
+  }
+}
+
+/** `http://host/` becomes `ws://host/v1/msg-relay`. */
+function socketUrl(url: string): string {
+  const target = new URL("v1/msg-relay", url.endsWith("/") ? url : `${url}/`);
+  target.protocol = target.protocol === "https:" ? "wss:" : "ws:";
+  return target.href;
+}
+
+/** {"id": hex, "error": text}; null for anything else that a relay may say in text. */
+function readRefusal(text: string): { readonly id: string; readonly reason: string } | null {
+  const value = parseJson(text);
+  if (typeof value !== "object" || value === null || !("id" in value) || !("error" in value)) return null;
+  const { id, error } = value;
+  if (typeof id !== "string" || !isHex(id, ID_BYTES) || typeof error !== "string") return null;
+  return { id: id.toLowerCase(), reason: error.slice(0, MAX_REASON) };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  }
+}
