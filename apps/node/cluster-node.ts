@@ -7,7 +7,7 @@ import { localLedger } from "@conclave/ledger-local";
 import { ConclaveNode, type Notice, type Timings, type Transport } from "@conclave/node";
 import { bitcoinjsOpinion } from "@conclave/verifier-bitcoinjs";
 import { systemClock } from "./clock.ts";
-import { startHttp, type HttpLog, type HttpServer } from "./http/index.ts";
+import { startHttp, type HttpOptions, type HttpServer } from "./http/index.ts";
 import type { PreparedNode } from "./prepared-node.ts";
 import { nodeService } from "./service.ts";
 
@@ -19,7 +19,7 @@ export interface ClusterNodeOptions {
   readonly genesisMs: number;
   readonly timings: Timings;
   readonly requiredConfirmations: number;
-  readonly http: { readonly port: number; readonly token: string; readonly log: HttpLog };
+  readonly http: Pick<HttpOptions, "port" | "host" | "allowedHosts" | "token" | "log">;
   readonly notify: (notice: Notice) => void;
 }
 

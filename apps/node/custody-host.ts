@@ -4,7 +4,7 @@ import { dirname } from "node:path";
 import { Worker } from "node:worker_threads";
 import type { RosterEntry } from "@conclave/consensus";
 import { connectCustody, type CustodyPort, type CustodySettings } from "@conclave/custody";
-import type { CustodyPlace, ThreadAnswer } from "./custody-thread.ts";
+import type { CustodyPlace, ThreadAnswer, ThreadQuestion } from "./custody-thread.ts";
 import { InUse } from "./in-use.ts";
 
 /** Custody could not be opened. The message is meant for the operator. */
@@ -15,6 +15,8 @@ export class CustodyNotOpened extends Error {
 /** A thread whose vault is open and whose journal is not. */
 export interface PreparedCustody {
   readonly entry: RosterEntry;
+  /** This node's identity signs its own card, and a charter that names it. 64 bytes. Throws `CustodyNotOpened`. */
+  sign(what: "card" | "charter", bytes: Uint8Array): Promise<Uint8Array>;
   /** Open the journal and begin to serve calls. Throws `CustodyNotOpened` or `InUse`. */
   open(settings: CustodySettings): Promise<CustodyPort>;
   /** End the thread, whatever it is doing. */
@@ -40,8 +42,13 @@ export async function prepareCustody(place: CustodyPlace): Promise<PreparedCusto
   return {
     entry: first.entry,
     terminate,
+    async sign(sign, bytes) {
+      const answer = await asked({ sign, bytes } satisfies ThreadQuestion);
+      if (!("signature" in answer)) throw new CustodyNotOpened(`${place.name}: custody did not sign`);
+      return answer.signature;
+    },
     async open(settings) {
-      await asked(settings);
+      await asked({ settings } satisfies ThreadQuestion);
       const port = connectCustody({
         post: (message) => worker.postMessage(message),
         onMessage: (handler) => void worker.on("message", handler),

@@ -1,8 +1,7 @@
 /** `conclave up` and `conclave node`: the commands that run nodes. */
-import { checkQuorums, defaultThreshold, NODE_NAME } from "@conclave/consensus";
-import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { checkQuorums, defaultThreshold, NODE_NAME, TRANSPORTS, type TransportName } from "@conclave/consensus";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { InUse } from "./in-use.ts";
-import { runSingle } from "./up/single.ts";
 import { up } from "./up/up.ts";
 
 const DEFAULT_NODES = 5;
@@ -22,15 +21,8 @@ interface UpFlags {
   readonly allowDigests?: true;
   readonly fundSegwit?: true;
   readonly taprootOnly?: true;
-}
-
-interface SingleFlags {
-  readonly name: string;
-  readonly data: string;
-  readonly port: number;
-  readonly passwordFile?: string;
-  readonly allowDigests?: true;
-  readonly presigning?: true;
+  readonly processes?: true;
+  readonly transport?: TransportName;
 }
 
 const ALLOW_DIGESTS = "sign hashes whose messages nobody shows, with keys for messages (default: refuse)";
@@ -63,26 +55,18 @@ export async function main(argv: readonly string[]): Promise<number> {
     .option("--taproot-only", "do not make the segwit key, which takes every node some seconds")
     .option("--fund-segwit", "give the segwit account regtest coins too")
     .option("--allow-digests", ALLOW_DIGESTS)
+    .option("--processes", "run every node in a process of its own")
+    .addOption(
+      new Option("--transport <name>", "how processes talk to each other (default: quic); implies --processes").choices(
+        TRANSPORTS,
+      ),
+    )
     .action(async (flags: UpFlags) => {
       code = await runUp(flags);
     });
-  program
-    .command("node")
-    .description("run one node of a network in a process of its own")
-    .requiredOption("--name <name>", "which node")
-    .option("--data <dir>", "where the network lives", ".conclave")
-    .option("--port <port>", "port of its API", wholeNumber(1, 65_535), DEFAULT_PORT_BASE)
-    .option("--password-file <file>", "file with the vault's password (or CONCLAVE_PASSWORD_FILE, or a prompt)")
-    .option("--allow-digests", ALLOW_DIGESTS)
-    .option("--presigning", "prepare signatures with others when one of them asks (default: refuse)")
-    .action(async (flags: SingleFlags) => {
-      code = await runSingle({
-        ...flags,
-        passwordFile: flags.passwordFile,
-        allowDigests: flags.allowDigests === true,
-        presigning: flags.presigning === true,
-      });
-    });
+  addNode(program, (ended) => {
+    code = ended;
+  });
   try {
     await program.parseAsync([...argv], { from: "user" });
   } catch (error) {
@@ -93,6 +77,53 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
   return code;
 }
+
+/** What a flag says goes before the environment, and that before the file. */
+const NODE_SETTINGS = [
+  ["--port <port>", "port of its API", "api_port"],
+  ["--host <address>", "address that its API listens on", "api_host"],
+  ["--listen-quic <host:port>", "where QUIC or TLS listens", "listen_quic"],
+  ["--listen-libp2p <multiaddrs>", "where libp2p listens, separated by commas", "listen_libp2p"],
+  ["--relays <urls>", "relays, separated by commas", "relays"],
+  ["--esplora-url <url>", "where it reads the chain", "esplora_url"],
+  [
+    "--password-file <file>",
+    "file with the vault's password (or CONCLAVE_PASSWORD_FILE, or a prompt)",
+    "password_file",
+  ],
+  ["--log-level <level>", "trace, debug, info, warn, error or silent", "log_level"],
+] as const;
+
+function addNode(program: Command, ended: (code: number) => void): void {
+  const command = program
+    .command("node")
+    .description("run one node of a cluster in a process of its own")
+    .requiredOption("--config <file>", 'its configuration, as "conclave init" wrote it')
+    .option("--allow-digests", ALLOW_DIGESTS)
+    .option("--no-presigning", "take no part in presignatures that others ask for");
+  for (const [flag, description] of NODE_SETTINGS) command.option(flag, description);
+  command.action(
+    async (flags: Readonly<Record<string, string | boolean | undefined>> & { readonly config: string }) => {
+      const { resolveConfig } = await import("./cluster/config.ts");
+      const { runNode } = await import("./cluster/run-node.ts");
+      const typed = NODE_SETTINGS.map(([flag, , setting]) => [setting, flags[camelCased(flag)]] as const);
+      const given = typed.flatMap(([setting, value]) => (typeof value === "string" ? [[setting, value] as const] : []));
+      const resolved = resolveConfig(flags.config, process.env, {
+        ...Object.fromEntries(given),
+        ...(flags["allowDigests"] === true && { allow_digests: "true" }),
+        ...(flags["presigning"] === false && { presigning: "false" }),
+      });
+      ended(await runNode(resolved));
+    },
+  );
+}
+
+/** As commander names the value of a flag. */
+const camelCased = (flag: string): string =>
+  flag
+    .split(" ")[0]!
+    .slice(2)
+    .replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
 
 async function runUp(flags: UpFlags): Promise<number> {
   const { nodes, threshold: askedThreshold, quorum: askedQuorum, data, portBase } = flags;
@@ -122,6 +153,7 @@ async function runUp(flags: UpFlags): Promise<number> {
     once,
     json,
     allowDigests: flags.allowDigests === true,
+    transport: flags.transport ?? (flags.processes === true ? "quic" : null),
     segwit: flags.taprootOnly === true ? "none" : flags.fundSegwit === true ? "funded" : "empty",
   });
 }

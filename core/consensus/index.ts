@@ -10,8 +10,20 @@ export {
   quorumGuard,
 } from "./bans.ts";
 export type { Ban, Conviction, Guard, Needs } from "./bans.ts";
+export {
+  charterCodec,
+  charterHash,
+  checkSignatures,
+  signCharter,
+  signedCharterCodec,
+  TRANSPORTS,
+  unsignedBy,
+} from "./charter.ts";
+export type { Charter, SignedCharter, TransportName } from "./charter.ts";
 export { advance, holdsCoins, NEW_TRANSACTION, signalOf } from "./machine.ts";
 export type { Step, TransactionEvent, TransactionStatus } from "./machine.ts";
+export { checkCard, peerCardCodec, signCard, signedCardCodec, verifyCard } from "./peer-card.ts";
+export type { PeerCard, SignedCard } from "./peer-card.ts";
 export {
   checkQuorums,
   defaultThreshold,

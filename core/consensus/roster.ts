@@ -56,7 +56,8 @@ export interface Roster {
   readonly nodes: readonly RosterEntry[];
 }
 
-const ed25519Key: Schema<Uint8Array> = refine(fixedBytes(32), {
+/** An Ed25519 public key inside a message: canonical and torsion-free. */
+export const ed25519Key: Schema<Uint8Array> = refine(fixedBytes(32), {
   parse: (bytes) => {
     // A torsion-free, canonical key is checked once, at registration: verifiers disagree on others.
     ed25519Group.decode(bytes);
@@ -68,20 +69,20 @@ const ed25519Key: Schema<Uint8Array> = refine(fixedBytes(32), {
 /** Names of nodes and clusters. */
 export const NODE_NAME = /^[a-z0-9_-]{1,32}$/;
 
-/** Decodes only a roster with distinct names in ascending order and distinct, canonical, torsion-free keys. */
-export const rosterCodec: Codec<Roster> = codec(
-  refine(
-    record({
-      cluster: text({ max: 64, pattern: NODE_NAME }),
-      version: uint({ min: 1 }),
-      nodes: list(record({ id: nodeId, name: text({ max: 32, pattern: NODE_NAME }), voteKey: ed25519Key }), {
-        min: 2,
-        max: MAX_NODES,
-      }),
+/** A roster inside a message, with distinct names in ascending order and distinct, canonical, torsion-free keys. */
+export const rosterSchema: Schema<Roster> = refine(
+  record({
+    cluster: text({ max: 64, pattern: NODE_NAME }),
+    version: uint({ min: 1 }),
+    nodes: list(record({ id: nodeId, name: text({ max: 32, pattern: NODE_NAME }), voteKey: ed25519Key }), {
+      min: 2,
+      max: MAX_NODES,
     }),
-    { parse: (roster) => checkKeys(checkOrder(roster)), print: checkOrder },
-  ),
+  }),
+  { parse: (roster) => checkKeys(checkOrder(roster)), print: checkOrder },
 );
+
+export const rosterCodec: Codec<Roster> = codec(rosterSchema);
 
 /** The rules that cost nothing; kept on encoding too, so that no hash of a broken roster ever exists. */
 function checkOrder(roster: Roster): Roster {

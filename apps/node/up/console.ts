@@ -1,10 +1,9 @@
 /** What the user of a running local network types: stop and start nodes, mine, and see what follows. */
 import { createInterface } from "node:readline";
-import { RECEIVE } from "@conclave/bitcoin";
 import { viewKey } from "@conclave/custody";
 import { ACCOUNTS, type Notice } from "@conclave/node";
 import type { LocalNetwork } from "./folder.ts";
-import type { RunningNetwork } from "./network.ts";
+import type { LocalCluster } from "./local-cluster.ts";
 import type { Notices } from "./notices.ts";
 import type { Progress } from "./progress.ts";
 
@@ -27,12 +26,7 @@ const TOLD = new Set([
 const MESSAGES_TOLD = new Set(["approved", "signed", "rejected", "failed", "expired"]);
 
 /** Print payments as they move, and take commands until the returned function is called. */
-export function attend(
-  network: LocalNetwork,
-  running: RunningNetwork,
-  notices: Notices,
-  progress: Progress,
-): () => void {
+export function attend(network: LocalNetwork, running: LocalCluster, notices: Notices, progress: Progress): () => void {
   const stopListening = notices.listen((node, notice) => tell(network, running, node, notice, progress));
   if (!process.stdin.isTTY) return stopListening;
   const lines = createInterface({ input: process.stdin });
@@ -48,8 +42,8 @@ export function attend(
 }
 
 /** One voice for all nodes: the first that runs. */
-function tell(network: LocalNetwork, running: RunningNetwork, node: number, notice: Notice, progress: Progress): void {
-  const voice = running.nodes.findIndex((candidate) => candidate !== null);
+function tell(network: LocalNetwork, running: LocalCluster, node: number, notice: Notice, progress: Progress): void {
+  const voice = running.speakers.findIndex((candidate) => candidate !== null);
   if (notice.kind === "violation") progress.say(`${network.names[node]} bans a node: ${notice.violation}`);
   if (notice.kind === "sealed") progress.say(`${network.names[node]}: ${notice.reason}`);
   if (node === voice) tellOfMessages(notice, progress);
@@ -67,7 +61,7 @@ function tellOfMessages(notice: Notice, progress: Progress): void {
     progress.say(`a key for messages is ready: "conclave keys" shows it`);
 }
 
-async function obey(network: LocalNetwork, running: RunningNetwork, line: string, progress: Progress): Promise<void> {
+async function obey(network: LocalNetwork, running: LocalCluster, line: string, progress: Progress): Promise<void> {
   const [command = "", name = ""] = line.split(/\s+/);
   if (command === "") return;
   if (command === "mine") return running.mine();
@@ -78,23 +72,22 @@ async function obey(network: LocalNetwork, running: RunningNetwork, line: string
     return progress.say(`${HELP}; names: ${network.names.join(", ")}`);
   }
   if (command === "start") await running.startNode(index);
-  else if (running.nodes.filter((node) => node !== null).length === 1)
+  else if (running.speakers.filter((node) => node !== null).length === 1)
     return progress.say("the last node stays up: Ctrl-C stops it");
   else await running.stopNode(index);
   return showStatus(running, progress);
 }
 
-function fund({ speaker, chain }: RunningNetwork, name: string, progress: Progress): void {
+async function fund({ voice, chain }: LocalCluster, name: string, progress: Progress): Promise<void> {
   const account = ACCOUNTS.find((known) => known === name);
-  const view = account === undefined ? null : speaker.account(account);
+  const view = account === undefined ? null : await voice.account(account);
   if (account === undefined) return progress.say(`fund ${ACCOUNTS.join(" or fund ")}`);
   if (view === null) return progress.say(`the ${account} key is not made yet`);
-  const { address } = view.script(RECEIVE, 0);
-  chain.faucet(address, FAUCET_SATS);
-  progress.say(`${FAUCET_SATS} sat to ${address}`);
+  chain.faucet(view.address, FAUCET_SATS);
+  progress.say(`${FAUCET_SATS} sat to ${view.address}`);
 }
 
-async function showStatus(running: RunningNetwork, progress: Progress): Promise<void> {
-  const { status, reasons } = await running.speaker.cluster();
+async function showStatus(running: LocalCluster, progress: Progress): Promise<void> {
+  const { status, reasons } = await running.voice.cluster();
   progress.say(`${status}${reasons.length > 0 ? `: ${reasons.join("; ")}` : ""}`);
 }

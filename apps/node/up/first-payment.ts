@@ -1,15 +1,16 @@
 /** What a local network does for its user first: make a key, get coins from the faucet, pay, and see the payment confirmed. */
 import { randomUUID } from "node:crypto";
 import { toHex } from "@conclave/bytes";
-import { RECEIVE, sats } from "@conclave/bitcoin";
+import { sats } from "@conclave/bitcoin";
 import type { NodeId } from "@conclave/consensus";
 import { viewKey } from "@conclave/custody";
-import { WalletNotReady, type Account, type ConclaveNode, type Notice } from "@conclave/node";
+import { WalletNotReady, type Account, type Notice } from "@conclave/node";
 import type { LocalNetwork } from "./folder.ts";
-import type { RunningNetwork } from "./network.ts";
+import type { LocalCluster } from "./local-cluster.ts";
 import type { Notices } from "./notices.ts";
 import type { Progress } from "./progress.ts";
 import { DEMO_RECIPIENT } from "./recipient.ts";
+import type { Speaker } from "./speaker.ts";
 
 /** The first payment is from Taproot: its key is made, and its coins are signed for, in a second. */
 const ACCOUNT: Account = "taproot";
@@ -20,7 +21,7 @@ const DEMO_SATS = 25_000n;
 
 export interface FirstPaymentParts {
   readonly network: LocalNetwork;
-  readonly running: RunningNetwork;
+  readonly running: LocalCluster;
   readonly notices: Notices;
   readonly progress: Progress;
   /** Pay although this wallet paid before. */
@@ -39,18 +40,18 @@ export interface Outcome {
 export async function firstPayment(parts: FirstPaymentParts): Promise<Outcome> {
   const { running, progress, always } = parts;
   await makeKey(parts);
-  const node = running.speaker;
-  const account = accountOf(node);
-  const { address } = account.script(RECEIVE, 0);
-  progress.phase("wallet", address, { address, key: toHex(account.keyId) });
+  const node = running.voice;
+  const { address, keyId } = await accountOf(node);
+  progress.phase("wallet", address, { address, key: toHex(keyId) });
   await fillUp(node, running, address, progress);
   if ((await node.payments()) > 0 && !always) return { address, txid: "", confirmations: 0, signers: [] };
   return { address, ...(await pay(parts)) };
 }
 
 async function makeKey({ running, notices, progress }: FirstPaymentParts): Promise<void> {
-  const total = running.nodes.length;
-  const active = new Set(running.nodes.flatMap((running, i) => (running?.node.account(ACCOUNT) ? [i] : [])));
+  const total = running.speakers.length;
+  const known = await Promise.all(running.speakers.map(async (node) => (await node?.account(ACCOUNT)) ?? null));
+  const active = new Set(known.flatMap((account, i) => (account === null ? [] : [i])));
   if (active.size === total) return progress.phase("key", "the key of the earlier start, certified by every node");
   const everybody = notices.first("the key generation", (node, notice) => {
     if (notice.kind === "progress" && node === 0) progress.detail(roundNamed(notice.round));
@@ -58,20 +59,20 @@ async function makeKey({ running, notices, progress }: FirstPaymentParts): Promi
     if (notice.kind === "keyActive" && viewKey(notice.record).scheme === SCHEME) active.add(node);
     return active.size === total ? true : undefined;
   });
-  await running.speaker.requestWalletKey(SCHEME);
+  await running.voice.requestWalletKey(SCHEME);
   await everybody;
   progress.phase("key", `made by ${total} nodes together, certified by all, held by none`, {
     scheme: SCHEME,
   });
 }
 
-function accountOf(node: ConclaveNode) {
-  const account = node.account(ACCOUNT);
+async function accountOf(node: Speaker) {
+  const account = await node.account(ACCOUNT);
   if (account === null) throw new WalletNotReady(`the ${ACCOUNT} key is not active yet`);
   return account;
 }
 
-const balanceOf = async (node: ConclaveNode) => {
+const balanceOf = async (node: Speaker) => {
   const balance = (await node.balances()).find(({ account }) => account === ACCOUNT);
   if (balance === undefined) throw new WalletNotReady(`the ${ACCOUNT} key is not active yet`);
   return balance;
@@ -81,7 +82,7 @@ const balanceOf = async (node: ConclaveNode) => {
 const roundNamed = (round: string): string => round.replace(/^keygen\/(\w+)-(\w+)$/, "round $1: $2");
 
 /** Coins from the faucet, if the wallet could not pay twice. */
-async function fillUp(node: ConclaveNode, { chain }: RunningNetwork, to: string, progress: Progress): Promise<void> {
+async function fillUp(node: Speaker, { chain }: LocalCluster, to: string, progress: Progress): Promise<void> {
   const { spendable } = await balanceOf(node);
   if (spendable >= DEMO_SATS * 2n) return;
   for (let i = 0; i < FAUCET_COINS; i++) chain.faucet(to, FAUCET_SATS);
@@ -108,7 +109,7 @@ export class PaymentFailed extends Error {
 }
 
 async function pay({ network, running, notices, progress }: FirstPaymentParts): Promise<Omit<Outcome, "address">> {
-  const node = running.speaker;
+  const node = running.voice;
   const names = new Map((await node.nodes()).map(({ id, name }) => [id, name]));
   const heard: StateNotice[] = [];
   let request = "";

@@ -100,7 +100,19 @@ export const readSecret = (file: string): string => readFileSync(file, "utf8").t
 export const hasStarted = ({ rosterFile }: Folder): boolean => existsSync(rosterFile);
 
 /** What a node puts into its folder. */
-const NODE_FILES: ReadonlySet<string> = new Set(["vault", "journal", "history.sqlite", "history.sqlite-wal"]);
+const NODE_FILES: ReadonlySet<string> = new Set([
+  "vault",
+  "journal",
+  "history.sqlite",
+  "history.sqlite-wal",
+  "history.sqlite-shm",
+  "config.json",
+  "network-keys",
+  "certificates",
+  "charter",
+  "cards",
+  "node.log",
+]);
 
 /** Folders of nodes: those that hold something that a node puts there, and nothing else. */
 function nodeFolders({ root }: Folder): readonly string[] {
@@ -122,4 +134,6 @@ export function eraseNetwork(folder: Folder): void {
   for (const file of [passwordFile, tokenFile, chainFile, esploraFile, rosterFile, networkPath(folder)]) {
     rmSync(file, { force: true });
   }
+  // What a network of processes has besides.
+  for (const name of ["ca", "relay.log"]) rmSync(join(folder.root, name), { recursive: true, force: true });
 }

@@ -1,12 +1,12 @@
 /** The miner of a local network: a block for every payment that reaches the chain, as soon as it does. */
-import type { RunningNetwork } from "./network.ts";
+import type { LocalCluster } from "./local-cluster.ts";
 import type { Notices } from "./notices.ts";
 
 /** How often it looks for payments that no node spoke of, such as those that waited when the process ended. */
 const LOOK_MS = 500;
 
 /** Mines until the returned function is called. */
-export function mineAsTheyCome(running: RunningNetwork, notices: Notices): () => void {
+export function mineAsTheyCome(running: LocalCluster, notices: Notices): () => void {
   const mine = (): void => {
     if (running.chain.mempool.size > 0) running.mine();
   };

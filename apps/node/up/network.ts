@@ -5,24 +5,16 @@ import { defaultFeePolicy } from "@conclave/bitcoin";
 import type { Regtest } from "@conclave/bitcoin-regtest";
 import type { RosterEntry } from "@conclave/consensus";
 import type { CustodySettings } from "@conclave/custody";
-import { DEFAULT_TIMINGS, type ConclaveNode, type Notice, type Timings } from "@conclave/node";
+import type { ConclaveNode, Notice } from "@conclave/node";
 import { memoryNetwork, type MemoryNetwork } from "@conclave/transport-memory";
 import type { ClusterNode } from "../cluster-node.ts";
 import type { HttpLog } from "../http/index.ts";
 import { prepareNode, type PreparedNode } from "../prepared-node.ts";
+import { openChain, type OpenChain } from "./chain.ts";
+import type { LocalCluster } from "./local-cluster.ts";
+import { speakerOf, type Speaker } from "./speaker.ts";
 import { FolderUnusable, hasStarted, readSecret, writeRoster, type Folder, type LocalNetwork } from "./folder.ts";
-import { ESPLORA_PORT_OFFSET, PortTaken } from "./ports.ts";
-
-/** On this machine everything answers within milliseconds, and the chain costs nothing to ask. */
-const LOCAL_TIMINGS: Timings = {
-  ...DEFAULT_TIMINGS,
-  chainPollMs: 1_000,
-  broadcastGraceMs: 1_000,
-  votePatienceMs: 3_000,
-  voteRetryMs: 100,
-};
-/** A block now and then, so that confirmations grow as on a real chain. */
-const AUTO_MINE_MS = 30_000;
+import { LOCAL_TIMINGS } from "./timings.ts";
 
 export interface NetworkOptions {
   readonly folder: Folder;
@@ -36,7 +28,7 @@ export interface NetworkOptions {
 }
 
 /** A network that runs. Nodes can be stopped and started again one by one. */
-export class RunningNetwork {
+export class RunningNetwork implements LocalCluster {
   readonly chain: Regtest;
   readonly esploraUrl: string;
   readonly #options: NetworkOptions;
@@ -54,6 +46,8 @@ export class RunningNetwork {
   static async start(options: NetworkOptions): Promise<RunningNetwork> {
     const { folder, network, portBase } = options;
     const prepared = prepareAll(options);
+    // What the nodes will need next: there is time for it while their threads are at work.
+    void import("../cluster-node.ts");
     const [chain, nodes] = await bothOrNone(openChain(folder, portBase), prepared);
     const running = new RunningNetwork(options, chain.regtest, chain.url);
     try {
@@ -81,6 +75,14 @@ export class RunningNetwork {
     const running = this.#nodes.find((node) => node !== null);
     assert(running !== null && running !== undefined, "a network keeps at least one node running");
     return running.node;
+  }
+
+  get speakers(): readonly (Speaker | null)[] {
+    return this.#nodes.map((running) => running && speakerOf(running.node));
+  }
+
+  get voice(): Speaker {
+    return speakerOf(this.speaker);
   }
 
   /** Address of a node's API, whether the node runs or not. */
@@ -161,26 +163,6 @@ async function prepareOne(
   }
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   return prepareNode(dir, { name, password: readSecret(folder.passwordFile), create });
-}
-
-interface OpenChain {
-  readonly regtest: Regtest;
-  readonly url: string;
-}
-
-/** The chain, with its Esplora API. Throws `PortTaken`. */
-async function openChain({ chainFile }: Folder, portBase: number): Promise<OpenChain> {
-  const port = portBase + ESPLORA_PORT_OFFSET;
-  // And what the nodes will need next: there is time for it while their threads are at work.
-  const [{ openRegtest }] = await Promise.all([import("@conclave/bitcoin-regtest"), import("../cluster-node.ts")]);
-  const regtest = await openRegtest({ file: chainFile, autoMineMs: AUTO_MINE_MS });
-  try {
-    const { url } = await regtest.listen({ port });
-    return { regtest, url };
-  } catch (cause) {
-    await regtest.close();
-    throw new PortTaken(port, { cause });
-  }
 }
 
 async function bothOrNone(

@@ -3,11 +3,10 @@
  * oblivious transfers), so it waits until the first payment is through and is made beside whatever the user does.
  */
 import { toHex } from "@conclave/bytes";
-import { RECEIVE } from "@conclave/bitcoin";
-import type { WalletView } from "@conclave/node";
-import type { RunningNetwork } from "./network.ts";
+import type { LocalCluster } from "./local-cluster.ts";
 import type { Notices } from "./notices.ts";
 import type { Progress } from "./progress.ts";
+import type { AccountFacts } from "./speaker.ts";
 
 const ACCOUNT = "segwit";
 const SCHEME = "dkls23-secp256k1";
@@ -15,7 +14,7 @@ const FAUCET_COINS = 2;
 const FAUCET_SATS = 50_000_000n;
 
 export interface SecondAccountParts {
-  readonly running: RunningNetwork;
+  readonly running: LocalCluster;
   readonly notices: Notices;
   readonly progress: Progress;
   /** Give it coins from the faucet if it has none. */
@@ -32,32 +31,31 @@ export interface SecondAccount {
 /** Resolves once there is a key, however long nodes are away. Rejects with what the request for it throws. */
 export async function secondAccount(parts: SecondAccountParts): Promise<SecondAccount> {
   const { running, progress, fund } = parts;
-  const known = running.speaker.account(ACCOUNT);
-  const account = known ?? (await makeKey(parts));
-  const { address } = account.script(RECEIVE, 0);
+  const known = await running.voice.account(ACCOUNT);
+  const { address, keyId } = known ?? (await makeKey(parts));
   if (known === null) {
-    const summary = `${address}, made by ${running.nodes.length} nodes together, signed for by threshold ECDSA`;
-    progress.phase("segwit key", summary, { scheme: SCHEME, address, key: toHex(account.keyId) });
+    const summary = `${address}, made by ${running.speakers.length} nodes together, signed for by threshold ECDSA`;
+    progress.phase("segwit key", summary, { scheme: SCHEME, address, key: toHex(keyId) });
   }
   if (fund) await fillUp(running, address);
-  return { address, key: toHex(account.keyId) };
+  return { address, key: toHex(keyId) };
 }
 
-async function makeKey({ running, notices, progress }: SecondAccountParts): Promise<WalletView> {
+async function makeKey({ running, notices, progress }: SecondAccountParts): Promise<AccountFacts> {
   let stop = (): void => {};
-  const made = new Promise<WalletView>((resolve) => {
+  const made = new Promise<AccountFacts>((resolve, reject) => {
     stop = notices.listen((node, notice) => {
       if (notice.kind === "progress" && node === 0) {
         const told = roundNamed(notice.round);
         if (told !== null) progress.detail(`making the segwit key: ${told}`);
       }
       // Certified by every node, so that whoever speaks for the network has it too.
-      const account = notice.kind === "keyActive" ? running.speaker.account(ACCOUNT) : null;
-      if (account !== null) resolve(account);
+      if (notice.kind !== "keyActive") return;
+      running.voice.account(ACCOUNT).then((account) => account !== null && resolve(account), reject);
     });
   });
   try {
-    await running.speaker.requestWalletKey(SCHEME);
+    await running.voice.requestWalletKey(SCHEME);
     return await made;
   } finally {
     stop();
@@ -72,8 +70,8 @@ function roundNamed(round: string): string | null {
 }
 
 /** Coins from the faucet, if the account has none. */
-async function fillUp({ speaker, chain }: RunningNetwork, address: string): Promise<void> {
-  const balance = (await speaker.balances()).find(({ account }) => account === ACCOUNT);
+async function fillUp({ voice, chain }: LocalCluster, address: string): Promise<void> {
+  const balance = (await voice.balances()).find(({ account }) => account === ACCOUNT);
   if (balance !== undefined && balance.confirmed > 0n) return;
   for (let i = 0; i < FAUCET_COINS; i++) chain.faucet(address, FAUCET_SATS);
 }

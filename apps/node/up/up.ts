@@ -3,6 +3,7 @@
  * chain's faucet, approve a payment, sign it and see it confirmed; then they make the key of the wallet's other account, and
  * the network stays up for its user.
  */
+import type { TransportName } from "@conclave/consensus";
 import type { HttpLog } from "../http/index.ts";
 import { attend } from "./console.ts";
 import { tellPrograms } from "./events.ts";
@@ -18,6 +19,7 @@ import {
   type LocalNetwork,
 } from "./folder.ts";
 import { firstPayment } from "./first-payment.ts";
+import type { LocalCluster } from "./local-cluster.ts";
 import { mineAsTheyCome } from "./mining.ts";
 import { RunningNetwork } from "./network.ts";
 import { Notices } from "./notices.ts";
@@ -45,6 +47,8 @@ export interface UpOptions {
   readonly json: boolean;
   /** Whether the nodes sign hashes whose preimage they do not see. */
   readonly allowDigests: boolean;
+  /** The network between nodes in processes of their own; null for nodes in this process. */
+  readonly transport: TransportName | null;
   /** Whether a segwit key is made, and whether its account is given coins. */
   readonly segwit: "none" | "empty" | "funded";
 }
@@ -64,7 +68,8 @@ export async function up(options: UpOptions): Promise<number> {
   let isNew = false;
   try {
     const existing = options.fresh ? null : existingNetwork(folder, options.asked);
-    await checkPorts(options.portBase, (existing ?? options.shape).names.length);
+    const size = (existing ?? options.shape).names.length;
+    await checkPorts(options.portBase, size, options.transport);
     isNew = existing === null;
     if (options.fresh) eraseNetwork(folder);
     const network = existing ?? makeNetwork(folder, options.shape, progress);
@@ -119,17 +124,15 @@ interface Place {
 
 async function run(options: UpOptions, { folder, network, progress, interrupted }: Place): Promise<number> {
   const { names, threshold, quorum } = network;
-  const { portBase, allowDigests } = options;
+  const { portBase, allowDigests, transport } = options;
   const notices = new Notices();
-  progress.detail(`opening the vaults, journals and histories of ${names.length} nodes`);
-  const running = await RunningNetwork.start({
-    folder,
-    network,
-    portBase,
-    allowDigests,
-    log: quietLog,
-    notify: notices.publish,
-  });
+  const where = transport === null ? "" : `, each in a process of its own, over ${transport}`;
+  progress.detail(`opening the vaults, journals and histories of ${names.length} nodes${where}`);
+  const parts = { folder, network, portBase, allowDigests, notify: notices.publish };
+  const running: LocalCluster =
+    transport === null
+      ? await RunningNetwork.start({ ...parts, log: quietLog })
+      : await (await import("./process-network.ts")).ProcessNetwork.start({ ...parts, transport });
   const stopMining = mineAsTheyCome(running, notices);
   try {
     progress.phase("nodes up", `${names.join(", ")}: ${threshold} of ${names.length} sign`, {
@@ -148,7 +151,7 @@ async function run(options: UpOptions, { folder, network, progress, interrupted 
     const total = progress.timings()["total"];
     if (options.json && !options.once) tellPrograms(network, notices, progress);
     const fund = options.segwit === "funded";
-    const wanted = options.segwit !== "none" || running.speaker.account("segwit") !== null;
+    const wanted = options.segwit !== "none" || (await running.voice.account("segwit")) !== null;
     const second = wanted ? secondAccount({ running, notices, progress, fund }) : null;
     if (options.once) {
       const segwit = await Promise.race([second, interrupted]);
@@ -159,9 +162,10 @@ async function run(options: UpOptions, { folder, network, progress, interrupted 
       progress.say(`\nDone in ${seconds(total)} s. The network is in ${folder.root}.`);
       return 0;
     }
-    welcome({ folder, network, running, address: outcome.address, progress });
+    await welcome({ folder, network, running, address: outcome.address, progress });
     const until = new AbortController();
-    if (second !== null) tellWhenMade(second, running, progress, until.signal);
+    const isNew = (await running.voice.account("segwit")) === null;
+    if (second !== null) tellWhenMade(second, progress, { stopped: until.signal, isNew });
     const leave = attend(network, running, notices, progress);
     await interrupted;
     until.abort();
@@ -177,16 +181,14 @@ async function run(options: UpOptions, { folder, network, progress, interrupted 
 /** Beside what the user does: the network runs without it. */
 function tellWhenMade(
   second: Promise<SecondAccount>,
-  running: RunningNetwork,
   progress: Progress,
-  stopped: AbortSignal,
+  { stopped, isNew }: { readonly stopped: AbortSignal; readonly isNew: boolean },
 ): void {
-  const known = running.speaker.account("segwit") !== null;
   const say = (text: string): void => {
-    if (!stopped.aborted && !known) progress.say(text);
+    if (!stopped.aborted) progress.say(text);
   };
   second.then(
-    ({ address }) => say(`The segwit account is ready: pay to ${address}, or spend with --account segwit.`),
+    ({ address }) => isNew && say(`The segwit account is ready: pay to ${address}, or spend with --account segwit.`),
     (error: unknown) => say(`The segwit key is not made: ${error instanceof Error ? error.message : String(error)}`),
   );
 }

@@ -1,20 +1,19 @@
 /** What to try next, told to the user of a network that has just come up. */
-import { printDescriptor, RECEIVE } from "@conclave/bitcoin";
 import { ACCOUNTS } from "@conclave/node";
 import type { Folder, LocalNetwork } from "./folder.ts";
-import type { RunningNetwork } from "./network.ts";
+import type { LocalCluster } from "./local-cluster.ts";
 import type { Progress } from "./progress.ts";
 
 export interface WelcomeParts {
   readonly folder: Folder;
   readonly network: LocalNetwork;
-  readonly running: RunningNetwork;
+  readonly running: LocalCluster;
   readonly address: string;
   readonly progress: Progress;
 }
 
 /** Commands that work as they stand, with this network's address and folder in them. */
-export function welcome({ folder, network, running, address, progress }: WelcomeParts): void {
+export async function welcome({ folder, network, running, address, progress }: WelcomeParts): Promise<void> {
   const [api, last] = [running.apiUrl(0), running.apiUrl(network.names.length - 1)];
   const endpoint = api === "http://127.0.0.1:8080" ? "" : ` --api-endpoint ${api}`;
   const flags = `${endpoint}${folder.root === ".conclave" ? "" : ` --data ${folder.root}`}`;
@@ -27,7 +26,7 @@ export function welcome({ folder, network, running, address, progress }: Welcome
 The network is up. Every node has an API of its own: ${api} to ${last} (described at ${api}/openapi.json).
 The wallet's accounts:
 
-${accountsOf(running)}
+${await accountsOf(running)}
 
 In another terminal, in this folder:
 
@@ -42,12 +41,13 @@ ${hands}Ctrl-C stops everything; the next start goes on from here.
 }
 
 /** Each account's first address and the descriptor that watches all of them. */
-const accountsOf = ({ speaker }: RunningNetwork): string =>
-  ACCOUNTS.map((name) => {
-    const account = speaker.account(name);
+const accountsOf = async ({ voice }: LocalCluster): Promise<string> => {
+  const lines = ACCOUNTS.map(async (name) => {
+    const account = await voice.account(name);
     if (account === null) return `  ${name.padEnd(8)}being made in the background`;
-    const { address } = account.script(RECEIVE, 0);
-    return `  ${name.padEnd(8)}${address}\n          ${printDescriptor(account.wallet)}`;
-  }).join("\n");
+    return `  ${name.padEnd(8)}${account.address}\n          ${account.descriptor}`;
+  });
+  return (await Promise.all(lines)).join("\n");
+};
 
 const counted = (nodes: number): string => (nodes === 1 ? "one node" : `${nodes} nodes`);

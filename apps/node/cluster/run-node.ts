@@ -1,0 +1,155 @@
+/** `conclave node --config FILE`: one node of a cluster, in a process of its own. */
+import { resolve } from "node:path";
+import { defaultFeePolicy } from "@conclave/bitcoin";
+import { DEFAULT_TIMINGS, type Notice, type Timings } from "@conclave/node";
+import { pino, type Logger } from "pino";
+import { startClusterNode, type ClusterNode } from "../cluster-node.ts";
+import { readPassword } from "../password.ts";
+import { prepareNode, type PreparedNode } from "../prepared-node.ts";
+import { LOCAL_TIMINGS } from "../up/timings.ts";
+import { speakerOf } from "../up/speaker.ts";
+import type { NodeConfig, ResolvedConfig } from "./config.ts";
+import { foundWithParent } from "./child-founding.ts";
+import { isFounded, nodeFolderAt, readMembership, type Membership, type NodeFolder } from "./node-folder.ts";
+import { FileUnusable, readPrivate } from "./private-files.ts";
+import { connectParent, type Parent } from "./supervisor.ts";
+import { openNetwork, type NetworkEvent } from "./transports.ts";
+
+/** Said so often that even a log for debugging would hold little else. */
+const QUIET: ReadonlySet<Notice["kind"]> = new Set(["progress", "dropped", "begun", "voted"]);
+
+/** Runs until it is interrupted or the program that started it goes. Throws what keeps it from starting. */
+export async function runNode(resolved: ResolvedConfig): Promise<number> {
+  const parent = connectParent();
+  try {
+    return await run(resolved, parent);
+  } catch (error) {
+    parent?.say({
+      kind: "failed",
+      message: error instanceof Error ? error.message : String(error),
+      inUse: error instanceof Error && error.name === "InUse",
+    });
+    parent?.leave();
+    throw error;
+  }
+}
+
+async function run({ config, base }: ResolvedConfig, parent: Parent | null): Promise<number> {
+  const path = (file: string): string => resolve(base, file);
+  const folder = nodeFolderAt(path(config.data));
+  const log = pino({ name: config.name, level: config.log_level }, process.stderr);
+  const isNew = !isFounded(folder);
+  if (isNew && parent === null)
+    throw new FileUnusable(
+      `${folder.charterFile} is not there: "conclave init" makes a node, and its cluster's charter`,
+    );
+  const password = await readPassword(config.password_file && path(config.password_file));
+  const prepared = await prepareNode(folder.root, { name: config.name, password, create: isNew });
+  let running: ClusterNode;
+  try {
+    if (isNew && parent !== null) await foundWithParent(folder, prepared.custody, config, parent);
+    running = await start({ config, folder, prepared, log, parent, token: readToken(path(config.api_token_file)) });
+  } catch (error) {
+    await prepared.close();
+    throw error;
+  }
+  log.info({ api: running.http.url }, "the node runs");
+  parent?.serve(speakerOf(running.node));
+  parent?.say({ kind: "ready", apiUrl: running.http.url, rssBytes: process.memoryUsage.rss() });
+  await untilStopped(parent);
+  await running.stop();
+  parent?.leave();
+  return 0;
+}
+
+interface Parts {
+  readonly config: NodeConfig;
+  readonly folder: NodeFolder;
+  readonly prepared: PreparedNode;
+  readonly log: Logger;
+  readonly parent: Parent | null;
+  readonly token: string;
+}
+
+async function start({ config, folder, prepared, log, parent, token }: Parts): Promise<ClusterNode> {
+  const membership = readMembership(folder);
+  checkSelf(membership, prepared, config, folder);
+  const { charter } = membership;
+  const self = prepared.custody.entry.id;
+  const nameOf = new Map<string, string>(charter.roster.nodes.map(({ id, name }) => [id, name]));
+  const observe = (event: NetworkEvent): void => {
+    const peer = "peer" in event ? String(event.peer) : null;
+    const named = peer === null ? event : { ...event, peer: nameOf.get(peer) ?? peer };
+    const level = event.kind === "up" || event.kind === "down" || event.kind === "undialled" ? "info" : "warn";
+    log[level](named, `network: ${event.kind}`);
+  };
+  const transport = await openNetwork({ self, membership, folder, config, observe });
+  return startClusterNode({
+    prepared,
+    settings: {
+      roster: charter.roster,
+      network: charter.network,
+      threshold: charter.threshold,
+      quorum: charter.quorum,
+      rawDigests: config.allow_digests,
+      presigning: config.presigning,
+      policy: { fees: defaultFeePolicy[charter.network], maxInputs: 20, minConfirmations: 0, maxLocktimeAhead: 10 },
+      burialDepth: config.burial_depth,
+    },
+    transport,
+    esploraUrl: config.esplora_url,
+    genesisMs: charter.genesisMs,
+    timings: timingsOf(charter.network),
+    requiredConfirmations: config.required_confirmations,
+    http: {
+      port: config.api_port,
+      host: config.api_host,
+      allowedHosts: config.api_allowed_hosts,
+      token,
+      log: {
+        info: (fields, message) => log.debug(fields, message),
+        error: (fields, message) => log.error(fields, message),
+      },
+    },
+    notify: (notice) => {
+      if (!QUIET.has(notice.kind)) log.debug({ notice: notice.kind }, "notice");
+      if (notice.kind === "problem" || notice.kind === "sealed") log.error({ notice }, notice.kind);
+      parent?.say({ kind: "notice", notice });
+    },
+  });
+}
+
+/** Blocks of a regtest chain come when somebody asks for them: its nodes look often, and it costs nothing. */
+const timingsOf = (network: string): Timings => (network === "regtest" ? LOCAL_TIMINGS : DEFAULT_TIMINGS);
+
+/** Throws `FileUnusable` unless the vault's identity is the one that the charter knows under this name. */
+function checkSelf({ charter }: Membership, { custody }: PreparedNode, { name }: NodeConfig, folder: NodeFolder): void {
+  const entry = charter.roster.nodes.find((node) => node.name === name);
+  if (entry === undefined) {
+    const names = charter.roster.nodes.map((node) => node.name).join(", ");
+    throw new FileUnusable(`the charter in ${folder.root} names no node ${name}: its nodes are ${names}`);
+  }
+  if (entry.id !== custody.entry.id)
+    throw new FileUnusable(
+      `the vault in ${folder.root} is not ${name}'s: put the folders of your nodes back where they were`,
+    );
+}
+
+function readToken(file: string): string {
+  const token = readPrivate(file).trim();
+  if (token === "") throw new FileUnusable(`${file} is empty: put a token of 32 to 256 letters into it`);
+  return token;
+}
+
+/** The first signal lets everything end in order; a second one ends the process at once, as signals do. */
+function untilStopped(parent: Parent | null): Promise<void> {
+  return new Promise((resolve) => {
+    const signals = ["SIGINT", "SIGTERM"] as const;
+    const first = (): void => {
+      for (const signal of signals) process.off(signal, first);
+      resolve();
+    };
+    for (const signal of signals) process.on(signal, first);
+    void parent?.gone.then(first);
+  });
+}
