@@ -113,7 +113,7 @@ interface Door {
 }
 
 async function listenAt(app: FastifyInstance, { host, port }: ListenAddress): Promise<string> {
-  const at = `${host.includes(":") ? `[${host}]` : host}`;
+  const at = host.includes(":") ? `[${host}]` : host;
   try {
     await app.listen({ host, port });
   } catch (cause) {

@@ -58,14 +58,12 @@ export class Waiting {
     const { connection, place } = waiter;
     const own = this.#byConnection.get(connection.id) ?? new Map<Place, Waiter>();
     const earlier = own.get(place);
-    const { connectionAsks, asks, sourceShare } = this.#limits;
-    const ofSource = this.#sources.of(connection.source).count;
-    if (earlier !== undefined) this.remove(earlier);
-    else if (own.size >= connectionAsks || this.size >= asks || ofSource >= asks * sourceShare) return false;
+    if (earlier !== undefined) this.#endings.remove(earlier);
+    else if (this.#hasNoRoom(connection, own.size)) return false;
+    else this.#sources.add(connection.source);
     this.#byConnection.set(connection.id, own.set(place, waiter));
     const here = this.#byPlace.get(place) ?? new Map<number, Waiter>();
     this.#byPlace.set(place, here.set(connection.id, waiter));
-    this.#sources.add(connection.source);
     this.#endings.add(waiter);
     return true;
   }
@@ -81,7 +79,7 @@ export class Waiting {
   }
 
   removeConnection({ id }: Connection): void {
-    for (const waiter of [...(this.#byConnection.get(id)?.values() ?? [])]) this.remove(waiter);
+    for (const waiter of this.#byConnection.get(id)?.values() ?? []) this.remove(waiter);
   }
 
   /** True once: the peers have yet to be asked what a client asks here. */
@@ -111,6 +109,11 @@ export class Waiting {
       const ttlSeconds = this.#clientsUntil(place) - nowSecond;
       if (ttlSeconds > 0) yield { place, ttlSeconds };
     }
+  }
+
+  #hasNoRoom({ source }: Connection, own: number): boolean {
+    const { connectionAsks, asks, sourceShare } = this.#limits;
+    return own >= connectionAsks || this.size >= asks || this.#sources.of(source).count >= asks * sourceShare;
   }
 
   #clientsUntil(place: Place): number {
