@@ -1,6 +1,6 @@
 /** The first start of a node that `conclave up --processes` started: it founds the cluster with its siblings. */
 import { join } from "node:path";
-import type { TransportName } from "@conclave/consensus";
+import type { PeerCard, TransportName } from "@conclave/consensus";
 import type { PreparedCustody } from "../custody-host.ts";
 import type { NodeConfig } from "./config.ts";
 import { agree, introduce } from "./founding.ts";
@@ -18,7 +18,7 @@ export async function foundWithParent(
   const { cluster, transport } = await parent.next("introduce");
   const card = await introduce(folder, custody, {
     cluster,
-    endpoints: { quic: [config.listen_quic], libp2p: config.listen_libp2p },
+    endpoints: endpointsOf(config),
     serial: 1,
   });
   const request = needsCertificate(transport) ? await requestFor(folder, config.name) : null;
@@ -32,6 +32,12 @@ export async function foundWithParent(
   }
   writeMembership(folder, founded.charter, founded.cards);
 }
+
+/** What a card says of where the node is found. */
+export const endpointsOf = (config: NodeConfig): PeerCard["endpoints"] => ({
+  quic: config.advertise_quic.length > 0 ? config.advertise_quic : [config.listen_quic],
+  libp2p: config.advertise_libp2p.length > 0 ? config.advertise_libp2p : config.listen_libp2p,
+});
 
 export const needsCertificate = (transport: TransportName): boolean => transport === "quic" || transport === "tls";
 

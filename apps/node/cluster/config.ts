@@ -16,6 +16,7 @@ const port = z.number({ error: "must be a port" }).int().min(1).max(65_535);
 const hostPort = z
   .string()
   .regex(/^(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):\d{1,5}$/, { error: 'must look like "0.0.0.0:9000"' });
+const multiaddr = z.string().startsWith("/", { error: 'must look like "/ip4/0.0.0.0/tcp/9001"' });
 const url = (schemes: string) =>
   z.string().regex(new RegExp(`^(?:${schemes})://[^/?#\\s@]+(?:/[^?#\\s]*)?$`), {
     error: `must be a URL that begins with ${schemes.split("|")[0]}://`,
@@ -35,9 +36,12 @@ const SHAPE = {
   api_allowed_hosts: z.array(z.string().min(1)).default([]),
   /** Where QUIC or TLS listens; document 004's port. */
   listen_quic: hostPort.default("0.0.0.0:9000"),
-  listen_libp2p: z
-    .array(z.string().startsWith("/", { error: "must be a multiaddr" }))
-    .default(["/ip4/0.0.0.0/tcp/9001"]),
+  listen_libp2p: z.array(multiaddr).default(["/ip4/0.0.0.0/tcp/9001"]),
+  /** Where peers find this node, if not where it listens: host:port for QUIC and TLS, multiaddrs for libp2p. */
+  advertise_quic: z.array(hostPort).max(8).default([]),
+  advertise_libp2p: z.array(multiaddr).max(8).default([]),
+  /** By name of a peer: reach it there and not where its card says, such as through a private network. */
+  peer_addresses: z.record(z.string(), z.string(), { error: "must name addresses by node" }).default({}),
   relays: z.array(url("https?|wss?")).default([]),
   relay_mode: z.enum(["websocket", "http"], { error: 'must be "websocket" or "http"' }).default("websocket"),
   esplora_url: url("https?"),
@@ -141,6 +145,7 @@ function typed(key: Key, text: string): unknown {
   if (inner instanceof z.ZodNumber) return /^-?\d+$/.test(text) ? Number(text) : text;
   if (inner instanceof z.ZodBoolean)
     return text === "true" || text === "1" ? true : text === "false" || text === "0" ? false : text;
+  if (inner instanceof z.ZodRecord) return Object.fromEntries(text.split(",").map((pair) => pair.split("=", 2)));
   if (inner instanceof z.ZodArray) return text === "" ? [] : text.split(",");
   return text;
 }

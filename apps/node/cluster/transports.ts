@@ -50,13 +50,14 @@ const peersOf = <T>({ self, membership }: NetworkParts, of: (card: PeerCard) => 
 async function openStreams(parts: NetworkParts, mode: "quic" | "tls"): Promise<Transport> {
   const { CertManager, openQuicTransport } = await import("@conclave/transport-quic");
   const { folder, config, observe, membership, self } = parts;
+  const address = (card: PeerCard): string => config.peer_addresses[card.name] ?? firstAddress(card);
   const { name } = membership.cards.get(self)!;
   const certificates = await CertManager.load({ folder: folder.certificatesDir, name, clock: systemClock, observe });
   certificates.watch();
   const transport = openQuicTransport({
     ...common(parts),
     name,
-    peers: peersOf(parts, (card) => ({ name: card.name, address: firstAddress(card), tlsKey: card.tlsKey })),
+    peers: peersOf(parts, (card) => ({ name: card.name, address: address(card), tlsKey: card.tlsKey })),
     listen: config.listen_quic,
     certificates,
     mode,
@@ -74,9 +75,13 @@ function firstAddress({ name, endpoints }: PeerCard): string {
 async function openLibp2p(parts: NetworkParts): Promise<Transport> {
   const { openLibp2pTransport } = await import("@conclave/transport-libp2p");
   const { folder, config } = parts;
+  const addresses = ({ name, endpoints }: PeerCard): readonly string[] => {
+    const known = config.peer_addresses[name];
+    return known === undefined ? endpoints.libp2p : [known];
+  };
   return openLibp2pTransport({
     ...common(parts),
-    peers: peersOf(parts, (card) => ({ peerKey: card.libp2pKey, addresses: card.endpoints.libp2p })),
+    peers: peersOf(parts, (card) => ({ peerKey: card.libp2pKey, addresses: addresses(card) })),
     seed: readNetworkKeys(folder.networkKeysFile).libp2p,
     listen: config.listen_libp2p,
   });

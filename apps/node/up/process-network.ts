@@ -20,6 +20,8 @@ import type { Speaker } from "./speaker.ts";
 
 export interface ProcessNetworkOptions extends Omit<NetworkOptions, "log"> {
   readonly transport: TransportName;
+  /** Settings of single nodes beyond the usual ones: for tests that put something between them. */
+  readonly settings?: (index: number) => Readonly<Record<string, unknown>>;
 }
 
 /** Nodes can be stopped, killed and started again one by one. */
@@ -205,7 +207,11 @@ function checkTransport(folder: Folder, { names }: LocalNetwork, transport: Tran
 }
 
 /** What the node's own file says; ports follow the command line at every start. */
-function writeConfig({ folder, portBase, allowDigests }: ProcessNetworkOptions, name: string, index: number): void {
+function writeConfig(
+  { folder, portBase, allowDigests, settings }: ProcessNetworkOptions,
+  name: string,
+  index: number,
+): void {
   const dir = folder.nodeDir(name);
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   chmodSync(dir, 0o700);
@@ -219,6 +225,7 @@ function writeConfig({ folder, portBase, allowDigests }: ProcessNetworkOptions, 
     relays: [`http://127.0.0.1:${portBase + RELAY_PORT_OFFSET}`],
     esplora_url: esploraAddress(portBase),
     allow_digests: allowDigests,
+    ...settings?.(index),
   };
   writePrivate(join(dir, "config.json"), `${JSON.stringify(config, null, 2)}\n`);
 }
