@@ -8,8 +8,8 @@ import { RelayRefused } from "./errors.ts";
 
 interface Unconfirmed {
   readonly id: string;
-  resolve(): void;
-  reject(error: Error): void;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
 }
 
 export class Confirmations {

@@ -16,7 +16,11 @@ async function overARelay(mode: RelayMode): Promise<TransportNetwork> {
     join: async (node) => {
       const own = openDoors();
       doors.set(node, own);
-      return transportOf(ACTORS.find((one) => one.node === node)!, ACTORS, { urls: [relay.url], mode, doors: own });
+      return transportOf(
+        ACTORS.find((one) => one.node === node)!,
+        ACTORS,
+        { urls: [relay.url], mode, doors: own },
+      );
     },
     crash: async (node) => doors.get(node)?.shut(),
     dispose: async () => {

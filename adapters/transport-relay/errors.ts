@@ -55,6 +55,16 @@ export class Aborted extends Error {
   }
 }
 
+/** A party signed something that nobody of good will sends. */
+export class BadMessage extends Error {
+  override readonly name = "BadMessage";
+  readonly party: string;
+  constructor(party: string, what: string) {
+    super(`${party} signed ${what}: its program is another version, or it cheats`);
+    this.party = party;
+  }
+}
+
 /** The client was closed while something was under way. */
 export class ClientClosed extends Error {
   override readonly name = "ClientClosed";

@@ -165,7 +165,7 @@ export class HttpPipe implements Pipe {
   /** Starts as many questions as may be under way, whose turn it is first. */
   #poll(): void {
     if (!this.#isUp || this.#resting) return;
-    for (const poll of [...this.#polls.values()]) {
+    for (const poll of this.#polls.values()) {
       if (this.#pollsUnderWay >= this.#parts.platform.parallelQuestions) return;
       if (!poll.underWay) void this.#pollOne(poll);
     }

@@ -16,7 +16,7 @@ interface Kept {
   readonly expiresAtMs: number;
   /** By relay that refused: its error. */
   readonly refusals: Map<Pipe, RelayRefused>;
-  settle: { resolve(): void; reject(error: Error): void; readonly patience: Timer } | null;
+  settle: { readonly resolve: () => void; readonly reject: (error: Error) => void; readonly patience: Timer } | null;
 }
 
 export class Outbox {

@@ -13,9 +13,9 @@ export interface RelaySocket {
 
 /** Called in later turns, never from within `openSocket`. Nothing follows `closed`. */
 export interface SocketEvents {
-  opened(): void;
-  received(data: Uint8Array | string): void;
-  closed(reason: string): void;
+  readonly opened: () => void;
+  readonly received: (data: Uint8Array | string) => void;
+  readonly closed: (reason: string) => void;
 }
 
 export interface Platform {
@@ -56,14 +56,15 @@ function openSocket(url: string, events: SocketEvents): RelaySocket {
   });
   // Platforms tell no page why a connection failed; the close that follows an error may never come while connecting.
   socket.addEventListener("error", () => end("connection failed"));
-  socket.addEventListener("close", ({ code, reason }) => end(`closed by the relay (${code}${reason && `, ${reason}`})`));
+  socket.addEventListener("close", ({ code, reason }) =>
+    end(`closed by the relay (${code}${reason && `, ${reason}`})`),
+  );
   return {
     get bufferedAmount() {
       return socket.bufferedAmount;
     },
     send(bytes) {
-      // The types of Node and of browsers disagree on shared buffers; ours are never shared.
-      if (socket.readyState === WebSocket.OPEN) socket.send(bytes as Uint8Array<ArrayBuffer>);
+      if (socket.readyState === WebSocket.OPEN) socket.send(bytes);
     },
     close() {
       over = true;

@@ -2,7 +2,18 @@
  * What stands in a mailbox's messages. A greeting says which life a node offers and which it heard; frames and notes belong
  * to one session, each kind numbered from zero, and open only under its keys, at their number.
  */
-import { bool, codec, CodecError, compareBytes, concatBytes, list, record, uint, type Codec, type Rng } from "@conclave/bytes";
+import {
+  bool,
+  codec,
+  CodecError,
+  compareBytes,
+  concatBytes,
+  list,
+  record,
+  uint,
+  type Codec,
+  type Rng,
+} from "@conclave/bytes";
 import { chacha20poly1305, xchacha20poly1305 } from "@noble/ciphers/chacha.js";
 import { KEY_BYTES, type DirectionKeys, type SessionKeys } from "./keys.ts";
 
@@ -28,9 +39,7 @@ export interface Note {
 /** Numbers that a note names one by one: as many packets as may be under way. */
 export const MAX_ABOVE = 256;
 
-const noteCodec: Codec<Note> = codec(
-  record({ next: uint(), above: list(uint(), { max: MAX_ABOVE }), leaving: bool }),
-);
+const noteCodec: Codec<Note> = codec(record({ next: uint(), above: list(uint(), { max: MAX_ABOVE }), leaving: bool }));
 
 /** A packet's outside. */
 export type Packet =
