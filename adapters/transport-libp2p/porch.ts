@@ -65,6 +65,8 @@ export class Porch {
     const waiting = { socket, host: hostOf(socket), sinceMs: this.#options.clock.nowMs() };
     this.#waiting.set(socket, waiting);
     socket.once("close", () => this.#leave(socket));
+    // libp2p listens to a WebSocket's errors only after its first byte.
+    socket.on("error", () => {});
     this.#lookLater();
   }
 

@@ -1,4 +1,5 @@
 /** libp2p itself, and nothing that is not needed of it. Loaded only when this transport is started: it costs a fifth of a second. */
+import type { EventEmitter } from "node:events";
 import { noise } from "@chainsafe/libp2p-noise";
 import { yamux } from "@chainsafe/libp2p-yamux";
 import { generateKeyPairFromSeed } from "@libp2p/crypto/keys";
@@ -72,10 +73,10 @@ export async function makeSwarm(options: SwarmOptions): Promise<Libp2p> {
       addressDialTimeout: ADDRESS_DIAL_MS,
       // The registry's addresses first, then the roster's: as they were given.
       addressSorter: () => 0,
-      inboundUpgradeTimeout: PROOF_MS,
       inboundStreamProtocolNegotiationTimeout: STREAM_MS,
       outboundStreamProtocolNegotiationTimeout: STREAM_MS,
-      // The porch bounds who waits, and does not lock honest peers out with strangers: these two only stand behind it.
+      // The porch bounds who waits, and does not lock honest peers out with strangers: these three only stand behind it.
+      inboundUpgradeTimeout: 2 * PROOF_MS,
       maxIncomingPendingConnections: 2 * MAX_UNPROVEN,
       inboundConnectionThreshold: Number.MAX_SAFE_INTEGER,
       // The mesh redials.
@@ -84,7 +85,7 @@ export async function makeSwarm(options: SwarmOptions): Promise<Libp2p> {
   });
 }
 
-/** A transport whose listeners have a porch, and take no message that is longer than any of ours. */
+/** A transport whose listeners have a porch, and whose WebSockets take nothing that none of ours sends. */
 function guarded(porch: Porch, make: (parts: TransportParts) => Transport): (parts: TransportParts) => Transport {
   return (parts) => {
     const transport = make(parts);
@@ -92,12 +93,38 @@ function guarded(porch: Porch, make: (parts: TransportParts) => Transport): (par
     transport.createListener = (options) => {
       const listener = createListener(options);
       porch.guard(listener);
-      const webSocketServer = Reflect.get(listener, "wsServer") as { options: { maxPayload: number } } | undefined;
-      if (webSocketServer !== undefined) webSocketServer.options.maxPayload = MAX_WEBSOCKET_MESSAGE_BYTES;
+      const webSockets: unknown = Reflect.get(listener, "wsServer");
+      if (webSockets !== undefined) boundWebSockets(webSockets as WebSocketServer);
       return listener;
     };
     return transport;
   };
+}
+
+/** What is needed of the `ws` server inside a listener. */
+interface WebSocketServer {
+  readonly options: { maxPayload: number };
+  handleUpgrade(
+    request: unknown,
+    socket: unknown,
+    head: unknown,
+    done: (webSocket: EventEmitter, request: unknown) => void,
+  ): void;
+}
+
+/**
+ * libp2p leaves the longest message at 100 MiB, and does not listen to a WebSocket's errors: one frame that breaks the
+ * protocol, from any stranger, would end this process.
+ */
+function boundWebSockets(server: WebSocketServer): void {
+  server.options.maxPayload = MAX_WEBSOCKET_MESSAGE_BYTES;
+  const handleUpgrade = server.handleUpgrade.bind(server);
+  server.handleUpgrade = (request, socket, head, done) =>
+    handleUpgrade(request, socket, head, (webSocket, upgraded) => {
+      // The socket closes after it, and libp2p does hear that.
+      webSocket.on("error", () => {});
+      done(webSocket, upgraded);
+    });
 }
 
 /** yamux with a large window, no timers of its own, a bound on what lies beneath its streams, and an end to who opens too many. */
