@@ -1,3 +1,4 @@
+export { main } from "./main.ts";
 export { startRelay } from "./relay.ts";
 export type { Relay, RelayStats } from "./relay.ts";
 export { InUse, WrongUsage } from "./options.ts";

@@ -6,8 +6,9 @@ import type { FastifyInstance } from "fastify";
 import { pino } from "pino";
 import { Backlog } from "./backlog.ts";
 import { buildHttp } from "./http.ts";
-import { Hub } from "./hub.ts";
-import { createMetrics } from "./metrics.ts";
+import { Hub, nowMs } from "./hub.ts";
+import { Journal } from "./journal.ts";
+import { createMetrics, type Metrics } from "./metrics.ts";
 import {
   DEFAULT_LISTEN,
   DEFAULT_PEER_OPTIONS,
@@ -64,7 +65,7 @@ export async function startRelay(options: RelayOptions = {}): Promise<Relay> {
     peers: { configured: links?.configured ?? 0, connected: links?.connected ?? 0 },
     limits: { ...mailroom.limits },
   });
-  const metrics = createMetrics({
+  const metrics: Metrics = createMetrics({
     stored_bytes: { help: "Bytes of messages kept", read: () => mailroom.stats.bytes },
     stored_messages: { help: "Messages kept", read: () => mailroom.stats.messages },
     waiters: { help: "Questions waiting for answers", read: () => mailroom.stats.waiters },
@@ -72,7 +73,17 @@ export async function startRelay(options: RelayOptions = {}): Promise<Relay> {
     backlog_bytes: { help: "Bytes sent that nobody has read yet", read: () => backlog.bytes },
     peers_connected: { help: "Peers that can be asked", read: () => links?.connected ?? 0 },
   });
-  const hub = new Hub({ mailroom, metrics, journal: null });
+  const journal =
+    options.persist === undefined
+      ? null
+      : new Journal(options.persist, { log, failed: () => metrics.journalErrors.inc() });
+  try {
+    journal?.load(mailroom, nowMs());
+  } catch (error) {
+    journal?.close();
+    throw error;
+  }
+  const hub = new Hub({ mailroom, metrics, journal });
   const stopping = new AbortController();
   const doors: Door[] = [];
   let links: PeerLinks | null = null;
@@ -84,10 +95,19 @@ export async function startRelay(options: RelayOptions = {}): Promise<Relay> {
     await Promise.all(doors.map(({ sockets }) => sockets.close()));
     await Promise.all(doors.map(({ app }) => app.close()));
     hub.close();
+    journal?.close();
   };
   try {
     for (const address of listen) {
-      const parts = { hub, backlog, limits: service, log, stats, trouble: () => null, stopping: stopping.signal };
+      const parts = {
+        hub,
+        backlog,
+        limits: service,
+        log,
+        stats,
+        trouble: () => journal?.trouble ?? null,
+        stopping: stopping.signal,
+      };
       const app = await buildHttp(parts);
       app.server.on("connection", admit);
       doors.push({ app, sockets: serveSockets(app.server, parts), url: "" });
