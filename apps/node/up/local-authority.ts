@@ -11,12 +11,12 @@ export interface LocalAuthority {
   sign(name: string, request: string): Promise<string>;
 }
 
-/** The folder's authority, made if it is not there. */
-export async function localAuthority({ root }: Folder): Promise<LocalAuthority> {
+/** The folder's authority, made if it is not there. `network` names it. */
+export async function localAuthority({ root }: Folder, network: string): Promise<LocalAuthority> {
   const { createAuthority, signRequest } = await import("@conclave/transport-quic");
   const [certificateFile, keyFile] = [join(root, "ca", "ca.crt"), join(root, "ca", "ca.key")];
   if (!existsSync(certificateFile)) {
-    const made = await createAuthority({ name: "conclave local network", nowMs: Date.now() });
+    const made = await createAuthority({ name: network, nowMs: Date.now() });
     writePrivate(keyFile, made.privateKey);
     writePrivate(certificateFile, made.certificate);
   }

@@ -1,9 +1,11 @@
 /** The local network with every node in a process of its own: its folder, its keys, its API, and a real network between them. */
 import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { assert } from "@conclave/bytes";
 import type { Regtest } from "@conclave/bitcoin-regtest";
 import type { Charter, SignedCard, TransportName } from "@conclave/consensus";
+import type { Notice } from "@conclave/node";
 import { needsCertificate } from "../cluster/child-founding.ts";
 import { rosterOf } from "../cluster/founding.ts";
 import { isFounded, nodeFolderAt, readCharter } from "../cluster/node-folder.ts";
@@ -23,6 +25,9 @@ export interface ProcessNetworkOptions extends Omit<NetworkOptions, "log"> {
   /** Settings of single nodes beyond the usual ones: for tests that put something between them. */
   readonly settings?: (index: number) => Readonly<Record<string, unknown>>;
 }
+
+/** A network that works at all has its links up by then; without them nodes wait for each other, and the user sees why. */
+const LINKS_MS = 5_000;
 
 /** Nodes can be stopped, killed and started again one by one. */
 export class ProcessNetwork implements LocalCluster {
@@ -46,14 +51,23 @@ export class ProcessNetwork implements LocalCluster {
     network.names.forEach((name, i) => writeConfig(options, name, i));
     const relay = transport === "relay" ? startRelayProcess(folder, portBase + RELAY_PORT_OFFSET) : null;
     // Processes first: they have most to do, and the chain opens meanwhile.
-    const processes = network.names.map((_, i) => startProcess(options, i));
+    const links = new Links(network.names.length);
+    const heard: ProcessNetworkOptions = {
+      ...options,
+      notify: (node, notice) => {
+        links.heard(node, notice);
+        options.notify(node, notice);
+      },
+    };
+    const processes = network.names.map((_, i) => startProcess(heard, i));
     let running: ProcessNetwork | null = null;
     try {
       const chain = await openChain(folder, portBase);
-      running = new ProcessNetwork(options, chain, relay);
+      running = new ProcessNetwork(heard, chain, relay);
       running.#nodes.push(...processes);
       if (isNew) await found(options, processes);
       await Promise.all(processes.map((node) => node.next("ready")));
+      await links.allUp(LINKS_MS);
       writeFileSync(folder.esploraFile, `${chain.url}\n`, { mode: 0o600 });
       return running;
     } catch (error) {
@@ -144,7 +158,9 @@ function startProcess({ folder, network, notify }: ProcessNetworkOptions, index:
 /** The cards of all make the roster, everybody signs the charter, everybody keeps both. */
 async function found(options: ProcessNetworkOptions, processes: readonly NodeProcess[]): Promise<void> {
   const { folder, network, transport } = options;
-  const authority = needsCertificate(transport) ? localAuthority(folder) : null;
+  const authority = needsCertificate(transport) ? localAuthority(folder, network.cluster) : null;
+  // It is waited for last; what it throws is thrown then.
+  authority?.catch(() => {});
   const introductions = await Promise.all(
     processes.map((node) => {
       node.say({ kind: "introduce", cluster: network.cluster, transport });
@@ -228,4 +244,34 @@ function writeConfig(
     ...settings?.(index),
   };
   writePrivate(join(dir, "config.json"), `${JSON.stringify(config, null, 2)}\n`);
+}
+
+/** Which nodes reach which, as they say themselves. */
+class Links {
+  readonly #missing: number;
+  readonly #up = new Set<string>();
+  #wake: () => void = () => {};
+
+  constructor(nodes: number) {
+    this.#missing = nodes * (nodes - 1);
+  }
+
+  heard(node: number, notice: Notice): void {
+    if (notice.kind !== "link") return;
+    const link = `${node} ${notice.node}`;
+    if (notice.up) this.#up.add(link);
+    else this.#up.delete(link);
+    if (this.#up.size === this.#missing) this.#wake();
+  }
+
+  /** Resolves once every node reaches every other, and after `withinMs` at the latest. */
+  async allUp(withinMs: number): Promise<void> {
+    if (this.#up.size === this.#missing) return;
+    const patience = new AbortController();
+    const up = new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
+    await Promise.race([up, delay(withinMs, undefined, { signal: patience.signal }).catch(() => {})]);
+    patience.abort();
+  }
 }
