@@ -1,1 +1,12 @@
-export {};
+export { createAuthority, createRequest, signRequest } from "./certs/authority.ts";
+export type { Authority } from "./certs/authority.ts";
+export { certsCa, certsInstall, certsNode, certsRenew, certsSign, certsVerify, tlsKeyOf } from "./certs/commands.ts";
+export { CertManager } from "./certs/manager.ts";
+export type { CertificateEvent, CertManagerOptions, Credentials } from "./certs/manager.ts";
+export { expiryWarning, verifyCertificate, WARNING_DAYS } from "./certs/verify.ts";
+export type { CertificateProblem, CertificateProblemKind } from "./certs/verify.ts";
+export { CertificateError } from "./certs/x509.ts";
+export { DEFAULT_PORT } from "./limits.ts";
+export type { QuicPeer } from "./peer-registry.ts";
+export { openQuicTransport } from "./transport.ts";
+export type { QuicEvent, QuicMode, QuicTransportOptions } from "./transport.ts";

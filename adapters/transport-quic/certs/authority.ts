@@ -4,7 +4,16 @@
  */
 import { webcrypto } from "node:crypto";
 import { isIP } from "node:net";
-import { ALGORITHM, CertificateError, DAY_MS, keyPairOf, newPrivateKey, parseCertificates, pemOf, x509 } from "./x509.ts";
+import {
+  ALGORITHM,
+  CertificateError,
+  DAY_MS,
+  keyPairOf,
+  newPrivateKey,
+  parseCertificates,
+  pemOf,
+  x509,
+} from "./x509.ts";
 import { checkHosts, checkName } from "./names.ts";
 
 export const AUTHORITY_DAYS = 3_650;
@@ -69,7 +78,9 @@ export async function signRequest(
     );
   const { privateKey, publicKey } = await keyPairOf(authority.privateKey);
   if (!(await issuer!.verify({ publicKey, signatureOnly: true })))
-    throw new CertificateError("the authority's key does not belong to its certificate: give the folder that holds both");
+    throw new CertificateError(
+      "the authority's key does not belong to its certificate: give the folder that holds both",
+    );
   const certificate = await x509.X509CertificateGenerator.create({
     serialNumber: newSerial(),
     subject: [{ CN: [options.name] }, { O: ["Conclave"] }],
@@ -112,7 +123,9 @@ async function readRequest(pem: string, name: string): Promise<x509.Pkcs10Certif
   }
   const [asked] = request.subjectName.getField("CN");
   if (asked !== name)
-    throw new CertificateError(`the request is for "${asked ?? ""}" and not for "${name}": ask its sender which node it is for`);
+    throw new CertificateError(
+      `the request is for "${asked ?? ""}" and not for "${name}": ask its sender which node it is for`,
+    );
   const { algorithm } = request.publicKey as { algorithm: { namedCurve?: string } };
   if (algorithm.namedCurve !== ALGORITHM.namedCurve)
     throw new CertificateError("the request's key is not for P-256: make the request with `conclave certs node`");

@@ -121,7 +121,9 @@ export async function certsVerify(options: {
   const problems = await verifyCertificate({ ca, certificate, name, privateKey, nowMs });
   if (problems.length > 0)
     throw new CertificateError(
-      [`${inFolder(folder, "certificate")} is not good:`, ...problems.map(({ kind, text }) => `${kind}: ${text}`)].join("\n  "),
+      [`${inFolder(folder, "certificate")} is not good:`, ...problems.map(({ kind, text }) => `${kind}: ${text}`)].join(
+        "\n  ",
+      ),
     );
   const names = namesOf(parseCertificates(certificate, "the certificate file")[0]!);
   const warning = expiryWarning(certificate, nowMs);
@@ -208,5 +210,7 @@ const endOf = (certificate: string): string => day(parseCertificates(certificate
 /** Everything that a certificate names besides its node. */
 function hostsOf(certificate: string, name: string): readonly string[] {
   const alternatives = new X509Certificate(certificate).subjectAltName?.split(", ") ?? [];
-  return alternatives.map((entry) => entry.replace(/^(?:DNS|IP Address):/, "").toLowerCase()).filter((host) => host !== name);
+  return alternatives
+    .map((entry) => entry.replace(/^(?:DNS|IP Address):/, "").toLowerCase())
+    .filter((host) => host !== name);
 }

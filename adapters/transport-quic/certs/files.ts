@@ -1,5 +1,16 @@
 /** Certificates on disk: one folder per node, keys that nobody else can read. */
-import { chmodSync, closeSync, fstatSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, statSync, writeSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  fstatSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeSync,
+} from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { CertificateError } from "./x509.ts";
 
@@ -75,7 +86,9 @@ export function readKey(path: string): string {
     const folder = dirname(resolve(path));
     const folderMode = statSync(folder).mode;
     if ((folderMode & 0o022) !== 0)
-      throw new CertificateError(`${folder} can be changed by others (mode ${octal(folderMode)}): run \`chmod 700 ${folder}\``);
+      throw new CertificateError(
+        `${folder} can be changed by others (mode ${octal(folderMode)}): run \`chmod 700 ${folder}\``,
+      );
   });
 }
 

@@ -52,7 +52,10 @@ export async function verifyCertificate(options: {
       : problem("wrong-name", `it is for ${quoted(names)} and not for "${name}": ask for one in this node's name`),
     usesOf(leaf),
     options.privateKey !== undefined && !belongsTo(leaf, options.privateKey)
-      ? problem("key-mismatch", "the private key is not the certificate's: one of the two files is of another node or time")
+      ? problem(
+          "key-mismatch",
+          "the private key is not the certificate's: one of the two files is of another node or time",
+        )
       : null,
   ];
   return found.filter((one) => one !== null);
@@ -86,7 +89,10 @@ function* datesOf({ notBefore, notAfter }: x509.X509Certificate, nowMs: number):
   if (nowMs > notAfter.getTime())
     yield problem("expired", `it ended on ${notAfter.toISOString()}: renew it with \`conclave certs renew\``);
   if (nowMs < notBefore.getTime())
-    yield problem("not-yet-valid", `it begins on ${notBefore.toISOString()}: check this machine's clock and the authority's`);
+    yield problem(
+      "not-yet-valid",
+      `it begins on ${notBefore.toISOString()}: check this machine's clock and the authority's`,
+    );
 }
 
 /** Signed by one of the authorities? A name in common is none: two authorities may be called the same. */
@@ -104,14 +110,21 @@ async function issuerOf(
   }
   const isNamesake = authorities.some(({ subject }) => subject === leaf.issuer);
   return isNamesake
-    ? problem("same-named-ca", `its authority is called "${leaf.issuer}" like ours and is another: ask our authority's holder`)
+    ? problem(
+        "same-named-ca",
+        `its authority is called "${leaf.issuer}" like ours and is another: ask our authority's holder`,
+      )
     : problem("foreign-ca", `it was signed by "${leaf.issuer}", which is none of our authorities`);
 }
 
 function usesOf(leaf: x509.X509Certificate): CertificateProblem | null {
   const uses = leaf.getExtension(x509.ExtendedKeyUsageExtension)?.usages ?? [];
-  const isBoth = [x509.ExtendedKeyUsage.serverAuth, x509.ExtendedKeyUsage.clientAuth].every((use) => uses.includes(use));
-  return isBoth ? null : problem("wrong-use", "a node both dials and is dialled: its certificate has to allow both uses");
+  const isBoth = [x509.ExtendedKeyUsage.serverAuth, x509.ExtendedKeyUsage.clientAuth].every((use) =>
+    uses.includes(use),
+  );
+  return isBoth
+    ? null
+    : problem("wrong-use", "a node both dials and is dialled: its certificate has to allow both uses");
 }
 
 const belongsTo = (leaf: x509.X509Certificate, privateKey: string): boolean =>

@@ -44,7 +44,9 @@ export function parsePrivateKey(pem: string): KeyObject {
     key = createPrivateKey(pem);
   } catch {
     // The cause would say what the parser saw: not for a log.
-    throw new CertificateError("the private key is no PEM that can be read: restore it, or ask for a certificate with a new key");
+    throw new CertificateError(
+      "the private key is no PEM that can be read: restore it, or ask for a certificate with a new key",
+    );
   }
   if (key.asymmetricKeyType !== "ec" || key.asymmetricKeyDetails?.namedCurve !== "prime256v1")
     throw new CertificateError("the private key is not for P-256, the only curve that both QUIC and TLS take here");
