@@ -8,12 +8,19 @@ import { lstat, mkdir, open, rename, rm, type FileHandle } from "node:fs/promise
 import { join } from "node:path";
 import type { NodeId } from "@conclave/consensus";
 import type { Clock } from "@conclave/node";
-import { printAnnouncement, readAnnouncement, RegistryRefused, type Announcement } from "./announcement.ts";
+import {
+  printAnnouncement,
+  readAnnouncement,
+  RegistryRefused,
+  type Announcement,
+  type Sought,
+} from "./announcement.ts";
 import { publicKeyOf } from "./ed25519.ts";
 import { ANNOUNCEMENT_LIFE_MS, MAX_DIAL_ADDRESSES } from "./limits.ts";
 import { peerIdOf } from "./peer-id.ts";
 
 export { RegistryRefused } from "./announcement.ts";
+export type { Sought } from "./announcement.ts";
 
 /** Eight addresses of the longest, their signature and JSON's brackets fit in half of it. */
 const MAX_FILE_BYTES = 8_192;
@@ -35,13 +42,6 @@ export interface Announcer {
   readonly addresses: readonly string[];
 }
 
-/** A node that is looked for. */
-export interface Sought {
-  readonly node: NodeId;
-  readonly peerKey: Uint8Array;
-  readonly rosterHash: Uint8Array;
-}
-
 export class PeerRegistry {
   readonly #folder: string;
   readonly #clock: Clock;
@@ -53,7 +53,10 @@ export class PeerRegistry {
     this.#clock = options.clock;
   }
 
-  /** Say where a node is, for the next minute. Rejects with `RegistryRefused` if others can write here. */
+  /**
+   * Say where a node is, for the next minute; with no address, that it is gone. Rejects with `RegistryRefused` if others can
+   * write here.
+   */
   async announce(announcer: Announcer): Promise<void> {
     await mkdir(this.#folder, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== "EEXIST") throw error;
@@ -73,20 +76,18 @@ export class PeerRegistry {
     this.#sequences.set(node, sequence);
   }
 
-  /** Forget a node of ours. Peers that know its address from here do not learn of a new one until it announces itself again. */
-  async withdraw(node: NodeId): Promise<void> {
-    await rm(this.#path(node), { force: true });
-  }
-
   /**
    * Where a node says it is; empty if it says nothing that is still valid. Rejects with `RegistryRefused` for a file that
    * others can write or read, that is no file, or whose words are not its node's last.
    */
   async find(sought: Sought): Promise<readonly string[]> {
     const announcement = await this.#read(sought);
-    if (announcement === null) return [];
-    const last = this.#sequences.get(sought.node) ?? 0;
-    if (announcement.sequence < last)
+    const nowMs = this.#clock.nowMs();
+    if (announcement === null || announcement.expiresMs <= nowMs) return [];
+    // An honest node never claims longer: what is replayed dies soon.
+    if (announcement.expiresMs > nowMs + ANNOUNCEMENT_LIFE_MS)
+      throw this.#refused(sought.node, "is valid for longer than announcements are: set the clocks of both nodes");
+    if (announcement.sequence < (this.#sequences.get(sought.node) ?? 0))
       throw this.#refused(sought.node, "is older than what this node announced before: somebody put it back");
     this.#sequences.set(sought.node, announcement.sequence);
     return announcement.addresses;
@@ -115,7 +116,7 @@ export class PeerRegistry {
       const buffer = Buffer.alloc(MAX_FILE_BYTES);
       const { bytesRead } = await file.read(buffer, 0, MAX_FILE_BYTES, 0);
       const text = buffer.toString("utf8", 0, bytesRead);
-      return readAnnouncement(text, { node, peerKey, rosterHash, nowMs: this.#clock.nowMs() });
+      return readAnnouncement(text, { node, peerKey, rosterHash });
     } catch (error) {
       if (error instanceof RegistryRefused && !error.message.includes(path)) throw this.#refused(node, error.message);
       throw error;

@@ -132,7 +132,7 @@ class Libp2pMesh implements Libp2pTransport {
     const libp2p = this.#libp2p;
     this.#libp2p = null;
     if (libp2p === null) return;
-    await this.#whereabouts.leave(this.#options.self);
+    await this.#whereabouts.leave();
     await goodbyes(libp2p.getConnections());
     await libp2p.stop();
   }

@@ -16,7 +16,7 @@ export class Whereabouts {
   /** What was told last of a node's entry. */
   readonly #told = new Map<NodeId, string>();
   #next: Timer | null = null;
-  #isAnnouncing = false;
+  #announcer: Announcer | null = null;
 
   constructor(options: WhereaboutsOptions) {
     this.#options = options;
@@ -32,16 +32,18 @@ export class Whereabouts {
   async announce(announcer: Announcer): Promise<void> {
     const { registry, clock } = this.#options;
     if (registry === null) return;
-    this.#isAnnouncing = true;
+    this.#announcer = announcer;
     await this.#asked(announcer.node, () => registry.announce(announcer));
-    if (this.#isAnnouncing) this.#next = clock.schedule(ANNOUNCE_MS, () => void this.announce(announcer));
+    if (this.#announcer !== null) this.#next = clock.schedule(ANNOUNCE_MS, () => void this.announce(announcer));
   }
 
-  async leave(node: NodeId): Promise<void> {
+  /** Announce that we are gone. */
+  async leave(): Promise<void> {
+    const announcer = this.#announcer;
+    this.#announcer = null;
     this.#next?.cancel();
-    if (!this.#isAnnouncing) return;
-    this.#isAnnouncing = false;
-    await this.#asked(node, async () => this.#options.registry?.withdraw(node));
+    if (announcer !== null)
+      await this.#asked(announcer.node, async () => this.#options.registry?.announce({ ...announcer, addresses: [] }));
   }
 
   /** What the registry answers, or undefined after telling why there is no answer: without it, links are slower to come and no less safe. */
