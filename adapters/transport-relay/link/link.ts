@@ -106,7 +106,7 @@ export class Link {
   /** A relay came back, and may have lost what it had. */
   relayReturned(): void {
     if (this.#closed) return;
-    if (this.#session === null) return this.#greet(this.#pending?.peer ?? null);
+    if (this.#session === null) return this.#greet(null);
     this.#resend(this.#parts.clock.nowMs());
     this.#sendNote();
   }
@@ -158,10 +158,13 @@ export class Link {
       const complete = heard !== null && equalBytes(heard, session.own);
       return this.#answer(() => (complete ? this.#sendNote() : this.#greet(session.peer, session.own)));
     }
+    const answersUs = heard !== null && equalBytes(heard, this.#offer.public);
+    // An answer to somebody who is no more, or to what a relay made us seem to say: two that are well would start anew for it.
+    if (heard !== null && !answersUs) return this.#parts.events.dropped("answer to another life");
     const pending = this.#meet(life);
     if (pending === null) return this.#parts.events.dropped("greeting with a life that is no key");
     // Only who has just heard our offer can name it.
-    if (heard !== null && equalBytes(heard, this.#offer.public)) this.#establish(pending);
+    if (answersUs) this.#establish(pending);
     else this.#answer(() => this.#greet(life));
   }
 
@@ -300,7 +303,7 @@ export class Link {
 
   /** Silence is counted in ticks of our own: a process that was stopped for a while has heard nobody, whoever spoke. */
   #tick(): void {
-    if (this.#session === null) return this.#greet(this.#pending?.peer ?? null);
+    if (this.#session === null) return this.#greet(null);
     this.#silentKeepAlives += 1;
     if (this.#silentKeepAlives > this.#parts.timings.silentKeepAlives) {
       this.#down();
