@@ -29,6 +29,11 @@ export type Figure = Pick<Line, "peer" | "op" | "n" | "t" | "reps" | "node"> & {
   /** Of messages: signatures in a minute, and how often an attempt at one was aborted at any node. */
   readonly per_minute?: number;
   readonly aborted?: number;
+  /** The network between nodes in processes of their own. */
+  readonly transport?: string;
+  /** Memory of one node's process, the largest of all: resident now, and the most it ever was. */
+  readonly rss_mib?: number;
+  readonly rss_peak_mib?: number;
 };
 
 const SHAPE = { peer: "conclave-up", n: 5, t: 4, node: process.version } as const;
@@ -89,7 +94,7 @@ async function benchEcdsa(
 }
 
 /** From the request to the key in use at every node; and how long a node takes to say how the cluster is meanwhile. */
-async function makeMessageKey(network: LocalNetwork) {
+export async function makeMessageKey(network: LocalNetwork) {
   const from = network.mark();
   const startMs = Date.now();
   await network.post(0, "/api/v1/keys", { name: "bench" });
@@ -132,9 +137,9 @@ async function benchP2wpkh(network: LocalNetwork, payments: number, print: Bench
 }
 
 /** Presignatures, until as many wait as the next measurement uses. Milliseconds of each request, to the last of its signers. */
-async function prepare(network: LocalNetwork, key: string): Promise<readonly number[]> {
+export async function prepare(network: LocalNetwork, key: string, wanted = PREPARED): Promise<readonly number[]> {
   const times: number[] = [];
-  for (let made = 0; made < PREPARED; made += PREPARED_AT_ONCE) {
+  for (let made = 0; made < wanted; made += PREPARED_AT_ONCE) {
     const from = network.mark();
     const startMs = Date.now();
     const node = (made / PREPARED_AT_ONCE) % network.apis.length;
@@ -166,14 +171,14 @@ async function looked(network: LocalNetwork, txid: string, states: readonly stri
     await delay(LOOK_MS);
 }
 
-function figure(op: string, times: readonly number[], more: Partial<Figure> = {}): Figure {
+export function figure(op: string, times: readonly number[], more: Partial<Figure> = {}): Figure {
   const sorted = times.toSorted((a, b) => a - b);
   const at = (share: number): number => rounded(sorted[Math.ceil(share * sorted.length) - 1]!);
   const load = rounded(loadavg()[0]!);
   return { ...SHAPE, op, ms_p50: at(0.5), ms_p99: at(0.99), reps: sorted.length, load, ...more };
 }
 
-const signingFigure = (op: string, { tookMs, times, aborted }: Signing): Figure =>
+export const signingFigure = (op: string, { tookMs, times, aborted }: Signing): Figure =>
   figure(op, times, { per_minute: rounded((times.length * 60_000) / tookMs), aborted });
 
 if (import.meta.main) await run({ print: (line) => process.stdout.write(`${JSON.stringify(line)}\n`) });

@@ -3,7 +3,7 @@ import { parseArgs } from "node:util";
 import type { Line, Ratio, Sizes } from "../bench/harness.ts";
 import type { Figure } from "../bench/network.ts";
 
-const BENCHMARKS = ["frost", "dkls23", "network"] as const;
+const BENCHMARKS = ["frost", "dkls23", "network", "processes"] as const;
 
 const { values, positionals } = parseArgs({
   options: { json: { type: "boolean", default: false } },

@@ -11,6 +11,7 @@ export interface Phase {
   readonly apis?: readonly string[];
   readonly nodes?: readonly string[];
   readonly address?: string;
+  readonly pids?: readonly number[];
 }
 
 /** Something that a node did, with the machine's time. */
@@ -29,6 +30,8 @@ type Answer = Readonly<Record<string, unknown>>;
 
 export interface LocalNetwork {
   readonly apis: readonly string[];
+  /** Processes that nodes run in. */
+  readonly pids: readonly number[];
   /** A phase, once it is over. */
   phase(name: string): Promise<Phase>;
   /** Milliseconds of the phases so far. */
@@ -99,10 +102,11 @@ export async function startNetwork(flags: readonly string[]): Promise<LocalNetwo
     rmSync(data, { recursive: true, force: true });
   };
   try {
-    const { apis = [] } = await phase("nodes up");
+    const { apis = [], pids = [] } = await phase("nodes up");
     const headers = { authorization: `Bearer ${readFileSync(join(data, "api-token"), "utf8").trim()}` };
     return {
       apis,
+      pids,
       phase,
       phases: () => Object.fromEntries(phases.map(({ phase: name, ms }) => [name, ms])),
       mark: () => events.length,

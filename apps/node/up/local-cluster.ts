@@ -9,6 +9,8 @@ export interface LocalCluster {
   readonly speakers: readonly (Speaker | null)[];
   /** The first node that runs: whom to ask about the network. */
   readonly voice: Speaker;
+  /** Processes that nodes run in. */
+  readonly pids: readonly number[];
   /** Address of a node's API, whether the node runs or not. */
   apiUrl(index: number): string;
   /** Mine what waits, and let the nodes look at once. */

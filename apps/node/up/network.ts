@@ -81,6 +81,10 @@ export class RunningNetwork implements LocalCluster {
     return this.#nodes.map((running) => running && speakerOf(running.node));
   }
 
+  get pids(): readonly number[] {
+    return [process.pid];
+  }
+
   get voice(): Speaker {
     return speakerOf(this.speaker);
   }

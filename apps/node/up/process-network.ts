@@ -98,6 +98,10 @@ export class ProcessNetwork implements LocalCluster {
     return this.#nodes.map((node) => node && node.speaker);
   }
 
+  get pids(): readonly number[] {
+    return this.#nodes.flatMap((node) => (node === null ? [] : [node.pid]));
+  }
+
   get voice(): Speaker {
     const speaker = this.speakers.find((found) => found !== null);
     assert(speaker !== null && speaker !== undefined, "a network keeps at least one node running");

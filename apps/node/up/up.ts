@@ -141,6 +141,7 @@ async function run(options: UpOptions, { folder, network, progress, interrupted 
       quorum,
       apis: names.map((_, i) => running.apiUrl(i)),
       esplora: running.esploraUrl,
+      pids: running.pids,
     });
     const job = firstPayment({ network, running, notices, progress, always: options.once });
     const outcome = await Promise.race([job, interrupted]);
