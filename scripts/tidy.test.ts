@@ -21,6 +21,7 @@ const CORE_IMPORTS: Readonly<Record<string, readonly string[]>> = {
   custody: ["protocol", "keys", "consensus", "bitcoin", "crypto", "bytes"],
   node: ["custody", "consensus", "bitcoin", "bytes"],
   api: ["bytes"],
+  party: ["node", "custody", "keys", "protocol", "consensus", "bitcoin", "crypto", "bytes"],
   relay: ["crypto", "bytes"],
 };
 

@@ -2,6 +2,7 @@ export { computeBindingFactors, computeGroupCommitment, encodeCommitmentList } f
 export type { CommitmentList } from "./binding.ts";
 export { commit, eraseNonces, nonceGenerate, noncesFrom, spendNonces } from "./nonces.ts";
 export type { NonceCommitments, Nonces, NonceSecrets } from "./nonces.ts";
+export { ed25519Scheme, secp256k1Scheme } from "./plain-schemes.ts";
 export { taprootScheme } from "./scheme.ts";
 export type { SignConfig } from "./sign/config.ts";
 export { configFromShare } from "./sign/from-share.ts";

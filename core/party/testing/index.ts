@@ -1,0 +1,1 @@
+export { MemoryStore, Stopped } from "./memory-store.ts";
