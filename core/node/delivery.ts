@@ -28,6 +28,16 @@ type Frame =
   | { readonly kind: "content"; readonly payload: Uint8Array }
   | { readonly kind: "answer"; readonly id: Uint8Array };
 
+export interface DeliveryOptions {
+  readonly transport: Transport;
+  readonly clock: Clock;
+  /**
+   * Whether the receiver can take one more payload of this length from this peer. What it cannot take is not answered: the
+   * sender repeats it later.
+   */
+  readonly hasRoom?: (from: NodeId, length: number) => boolean;
+}
+
 interface Unanswered {
   readonly frame: Uint8Array;
   readonly topic: string;
@@ -39,12 +49,14 @@ interface Unanswered {
 export class Delivery implements Messenger {
   readonly #transport: Transport;
   readonly #clock: Clock;
+  readonly #hasRoom: (from: NodeId, length: number) => boolean;
   readonly #unanswered = new Map<NodeId, Map<string, Unanswered>>();
   readonly #seen = new Map<NodeId, Set<string>>();
 
-  constructor({ transport, clock }: { transport: Transport; clock: Clock }) {
+  constructor({ transport, clock, hasRoom = () => true }: DeliveryOptions) {
     this.#transport = transport;
     this.#clock = clock;
+    this.#hasRoom = hasRoom;
   }
 
   /** Send, and resend until the peer answers, `topic` closes, or nobody can be waiting for it any more. */
@@ -66,7 +78,7 @@ export class Delivery implements Messenger {
     }
   }
 
-  /** A frame arrived. Returns its payload if it is new, else null; malformed frames are nobody's. */
+  /** A frame arrived. Returns its payload if it is new and there is room for it, else null; malformed frames are nobody's. */
   receive(from: NodeId, bytes: Uint8Array): Uint8Array | null {
     const frame = decode(bytes);
     if (frame === null) return null;
@@ -75,8 +87,11 @@ export class Delivery implements Messenger {
       if (queue !== undefined) this.#forget(queue, toHex(frame.id));
       return null;
     }
-    const id = frameId(frame.payload);
-    this.#transport.send(from, frameCodec.encode({ kind: "answer", id: idBytes(frame.payload) }));
+    // Before anything is computed: a flood costs little more than its decoding.
+    if (!this.#hasRoom(from, frame.payload.length)) return null;
+    const idOfPayload = idBytes(frame.payload);
+    this.#transport.send(from, frameCodec.encode({ kind: "answer", id: idOfPayload }));
+    const id = toHex(idOfPayload);
     const seen = this.#seenOf(from);
     if (seen.has(id)) return null;
     seen.add(id);

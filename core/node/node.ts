@@ -14,6 +14,7 @@ import { Coordinator } from "./coordinator.ts";
 import { CustodyNews } from "./custody-news.ts";
 import { DeadEdges } from "./dead-edges.ts";
 import { Delivery } from "./delivery.ts";
+import { Inbox } from "./inbox.ts";
 import { KeyRequests, type KeyListing, type KeyUnderWay, type KeyWish } from "./key-requests.ts";
 import { Mailbox } from "./mailbox.ts";
 import { Messages, type MessageWish } from "./messages.ts";
@@ -59,6 +60,7 @@ export class ConclaveNode {
   readonly #parts: NodeParts;
   readonly #context: Context;
   readonly #news: CustodyNews;
+  readonly #inbox: Inbox;
   readonly #delivery: Delivery;
   readonly #coordination: Coordination;
   readonly #records: PaymentRecords;
@@ -81,7 +83,8 @@ export class ConclaveNode {
     this.#deadEdges = new DeadEdges(parts.roster.nodes.map(({ id }) => id));
     const mailbox = new Mailbox((error) => this.#report(error));
     const slowLane = new Mailbox((error) => this.#report(error));
-    this.#delivery = new Delivery({ transport, clock });
+    this.#inbox = new Inbox(mailbox, (wire) => this.#read(wire));
+    this.#delivery = new Delivery({ transport, clock, hasRoom: (from, length) => this.#inbox.hasRoom(from, length) });
     this.#coordination = parts.coordination(this.#delivery);
     this.#context = {
       ...parts,
@@ -134,7 +137,7 @@ export class ConclaveNode {
       messages: this.#messages,
       signers: this.#signers,
     });
-    await this.#coordination.start((wire) => this.#heard(wire));
+    await this.#coordination.start((wire) => this.#context.mailbox.post(() => this.#read(wire)));
     await transport.start({
       frame: (from, frame) => this.#arrived(from, frame),
       link: (peer, up) => this.#link(peer, up),
@@ -268,13 +271,11 @@ export class ConclaveNode {
   #arrived(from: NodeId, frame: Uint8Array): void {
     this.#lastSeen.set(from, this.#parts.clock.nowMs());
     const wire = this.#delivery.receive(from, frame);
-    if (wire !== null) this.#heard(wire);
+    if (wire !== null) this.#inbox.put(from, wire);
   }
 
-  #heard(wire: Uint8Array): void {
-    this.#context.mailbox.post(async () => {
-      await this.#reactions.act(await this.#parts.custody.receive(this.#parts.clock.nowMs(), wire));
-    });
+  async #read(wire: Uint8Array): Promise<void> {
+    await this.#reactions.act(await this.#parts.custody.receive(this.#parts.clock.nowMs(), wire));
   }
 
   #link(peer: NodeId, up: boolean): void {
