@@ -6,10 +6,14 @@ type Main = (argv: readonly string[]) => Promise<number>;
 
 const nodes: Main = async (argv) => (await import("../apps/node/main.ts")).main(argv);
 
+const operators: Main = async (argv) => (await import("../apps/node/cluster/init/main.ts")).main(argv);
+
 /** Programs beside the wallet command, by the first word. */
 const PROGRAMS: Readonly<Record<string, Main>> = {
   up: nodes,
   node: nodes,
+  init: operators,
+  certs: operators,
   relay: async ([, ...rest]) => (await import("../apps/relay/index.ts")).main(rest),
   party: async ([, ...rest]) => (await import("../apps/party/index.ts")).main(rest),
 };
@@ -21,6 +25,16 @@ export async function start(argv: readonly string[]): Promise<number> {
   const [command = ""] = argv;
   const program = Object.hasOwn(PROGRAMS, command) ? PROGRAMS[command] : undefined;
   if (program !== undefined) return program(argv);
+  if (namesFile(argv)) return operators(argv);
   const { main } = await import("../apps/cli/index.ts");
   return main(argv);
+}
+
+/** Options of `config check` and `config show` that a value follows. */
+const WITH_VALUE: ReadonlySet<string> = new Set(["--api-endpoint", "--output", "--data"]);
+
+/** Whether it is the configuration of a node that is asked about, and not the wallet command's own. */
+function namesFile([command, action = "", ...rest]: readonly string[]): boolean {
+  if (command !== "config" || !["check", "show"].includes(action)) return false;
+  return rest.some((word, i) => !word.startsWith("-") && !WITH_VALUE.has(rest[i - 1] ?? ""));
 }

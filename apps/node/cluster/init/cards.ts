@@ -28,7 +28,9 @@ export const readCards = (files: readonly string[]): readonly SignedCard[] => fi
 function readSigned(file: string): SignedCard {
   const card = readCard(file);
   if (!verifyCard(engine, card))
-    throw new FileUnusable(`${file} is not signed by the node that it speaks of: ask ${card.card.name}'s operator again`);
+    throw new FileUnusable(
+      `${file} is not signed by the node that it speaks of: ask ${card.card.name}'s operator again`,
+    );
   return card;
 }
 

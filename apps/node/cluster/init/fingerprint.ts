@@ -37,4 +37,3 @@ export function describeCharter(charter: Charter): Lines {
     ...rows.map((row) => `  ${row}`),
   ];
 }
-

@@ -60,7 +60,8 @@ function signedBy(charter: Charter, given: readonly Given[]): SignedCharter {
   const byNode = new Map<NodeId, Uint8Array>();
   for (const { file, signature: one } of given) {
     const entry = entryOf(charter.roster, one.node);
-    if (entry === undefined) throw new FileUnusable(`${file} is of a node that the charter does not name: leave it out`);
+    if (entry === undefined)
+      throw new FileUnusable(`${file} is of a node that the charter does not name: leave it out`);
     if (!equalBytes(one.charter, hash))
       throw new FileUnusable(
         `${file}: ${entry.name} signed another charter (${grouped(one.charter)}) than this one (${fingerprintOf(charter)}): ` +
