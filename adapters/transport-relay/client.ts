@@ -40,7 +40,19 @@ export interface RelayClientOptions {
   readonly clock?: Clock;
   readonly platform?: Platform;
   readonly observe?: (notice: RelayNotice) => void;
+  readonly limits?: Partial<ClientLimits>;
 }
+
+/** What a client keeps at most. */
+export interface ClientLimits {
+  /** Bytes of own messages, to be repeated to relays that forgot them. The oldest that a relay has go first. */
+  readonly keptBytes: number;
+  /** Questions at once. */
+  readonly asks: number;
+}
+
+/** Twenty key generations among 16 with pairwise setups; parts of one round and aborts from 31 parties, many times over. */
+const DEFAULT_LIMITS: ClientLimits = { keptBytes: 64 << 20, asks: 4_096 };
 
 /** For logs and counters; nothing depends on it. */
 export type RelayNotice =
@@ -53,8 +65,6 @@ export type RelayNotice =
 
 /** Relays of one client. Two or three survive losses; each more costs every message again. */
 export const MAX_RELAYS = 8;
-/** Questions of one client at once: a run among 32 asks for 31 parties' parts of one round and their aborts. */
-const MAX_ASKS = 4_096;
 /** How long a relay is asked to remember a mailbox's reader; renewed at half. */
 const SUBSCRIPTION_TTL_SECONDS = 60;
 const RENEW_MS = (SUBSCRIPTION_TTL_SECONDS * 1_000) / 2;
@@ -120,6 +130,7 @@ export class RelayClient {
   readonly #observe: (notice: RelayNotice) => void;
   readonly #pipes: readonly Pipe[];
   readonly #outbox: Outbox;
+  readonly #limits: ClientLimits;
   readonly #questions = new Map<string, Question>();
   readonly #onUp = new Set<() => void>();
   readonly #endings = new Set<() => void>();
@@ -133,6 +144,7 @@ export class RelayClient {
     this.#signer = signer;
     this.#clock = clock;
     this.#observe = options.observe ?? (() => {});
+    this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
     const makeMarker = (ttlSeconds: number): Uint8Array =>
       this.#sign({ tag: 0n, receiver: null, instance: rng(32) }, { payload: new Uint8Array(), ttlSeconds, flags: 0 });
     const Kind = mode === "websocket" ? WebSocketPipe : HttpPipe;
@@ -147,7 +159,7 @@ export class RelayClient {
       const pipe: Pipe = new Kind({ url, platform, clock, rng, makeMarker, events });
       return pipe;
     });
-    this.#outbox = new Outbox(this.#pipes, clock);
+    this.#outbox = new Outbox(this.#pipes, clock, this.#limits.keptBytes);
   }
 
   /** Each relay, and why it cannot be talked to if it cannot. */
@@ -269,8 +281,8 @@ export class RelayClient {
     const known = this.#questions.get(key);
     // A longer wait replaces a shorter one; the takers of both stay.
     const question: Question = { id, ...terms, takers: known?.takers ?? new Set(), again: null };
-    if (known === undefined && this.#questions.size >= MAX_ASKS)
-      throw new RangeError(`a client asks for at most ${MAX_ASKS} messages at once`);
+    if (known === undefined && this.#questions.size >= this.#limits.asks)
+      throw new RangeError(`a client asks for at most ${this.#limits.asks} messages at once`);
     known?.again?.cancel();
     question.takers.add(taker);
     this.#questions.set(key, question);

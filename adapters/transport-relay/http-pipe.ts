@@ -4,8 +4,8 @@ import { decodeHeader, FLAG_MAILBOX, ID_BYTES, MAX_MESSAGE_BYTES } from "@concla
 import { Backoff } from "./backoff.ts";
 import { RelayRefused } from "./errors.ts";
 import { NoHttpAnswer, request, type HttpAnswer } from "./http-requests.ts";
-import { MAX_UNSENT_BYTES, PipeBroken, type Pipe } from "./pipe.ts";
-import type { PipeParts } from "./websocket-pipe.ts";
+import { isOld, newMarker, type Marker } from "./marker.ts";
+import { MAX_UNSENT_BYTES, PipeBroken, type Pipe, type PipeParts } from "./pipe.ts";
 
 /** How long a question waits at the relay; proxies cut what waits for a minute. Shorter where questions take turns. */
 const LONG_WAIT_SECONDS = 20;
@@ -16,6 +16,8 @@ const TIMEOUT_MS = 10_000;
 const ATTEMPTS = 4;
 /** A mailbox's answer holds all that was queued: at most what a relay keeps for one. */
 const MAX_ANSWER_BYTES = 16 << 20;
+/** How often a relay is asked whether it still is the one that we spoke to. */
+const HEARTBEAT_MS = 5_000;
 /** An answer to a publish is a line. */
 const MAX_VERDICT_BYTES = 64 << 10;
 const LENGTH_BYTES = 4;
@@ -41,6 +43,8 @@ export class HttpPipe implements Pipe {
   #reason = "connecting";
   #unsentBytes = 0;
   #resting = false;
+  #marker: Marker | null = null;
+  #nextHeartbeat: Timer | null = null;
 
   constructor(parts: PipeParts) {
     this.url = parts.url;
@@ -130,7 +134,9 @@ export class HttpPipe implements Pipe {
     question: { readonly body?: Uint8Array; readonly timeoutMs: number; readonly maxBytes: number },
   ): Promise<HttpAnswer | null> {
     try {
-      return await request(this.#parts, { path, ...question, signal: this.#closing.signal });
+      const answer = await request(this.#parts, { path, ...question, signal: this.#closing.signal });
+      if (answer.status < 300) this.#backoff.succeeded();
+      return answer;
     } catch (error) {
       if (!(error instanceof NoHttpAnswer)) throw error;
       this.#lost(error.message);
@@ -144,13 +150,43 @@ export class HttpPipe implements Pipe {
     if (this.#isClosed) return;
     if (answer === null || answer.status >= 300) {
       if (answer !== null) this.#reason = `answered with status ${answer.status}`;
-      return this.#pause(this.#backoff.next(answer?.retryAfterMs), () => void this.#greet());
+      this.#pause(this.#backoff.next(answer?.retryAfterMs), () => void this.#greet());
+      return;
     }
-    this.#backoff.succeeded();
     this.#isUp = true;
     this.#reason = "";
     this.#parts.events.up();
     this.#poll();
+    await this.#leaveMarker();
+    this.#scheduleHeartbeat();
+  }
+
+  /** One at a time, however often the relay came and went. */
+  #scheduleHeartbeat(): void {
+    if (this.#nextHeartbeat !== null) {
+      this.#nextHeartbeat.cancel();
+      this.#pauses.delete(this.#nextHeartbeat);
+    }
+    this.#nextHeartbeat = this.#pause(HEARTBEAT_MS, () => void this.#heartbeat());
+  }
+
+  /** A message of our own by which we know the relay again: one that restarted has forgotten it, and everything else. */
+  async #leaveMarker(): Promise<void> {
+    const marker = newMarker(this.#parts);
+    const answer = await this.#send(marker.frame);
+    this.#marker = answer !== null && answer.status < 300 ? marker : null;
+  }
+
+  /** Requests tell nobody that a relay came and went between them. */
+  async #heartbeat(): Promise<void> {
+    if (!this.#isUp) return;
+    if (this.#marker === null || isOld(this.#marker, this.#parts.clock)) await this.#leaveMarker();
+    else {
+      const path = `v1/msg/${toHex(this.#marker.id)}`;
+      const answer = await this.#request(path, { timeoutMs: TIMEOUT_MS, maxBytes: MAX_MESSAGE_BYTES });
+      if (answer?.status === 204) this.#lost("the relay forgot what it had");
+    }
+    if (this.#isUp) this.#scheduleHeartbeat();
   }
 
   #lost(reason: string): void {
@@ -213,13 +249,14 @@ export class HttpPipe implements Pipe {
     });
   }
 
-  #pause(delayMs: number, then: () => void): void {
-    if (this.#isClosed) return;
+  #pause(delayMs: number, then: () => void): Timer | null {
+    if (this.#isClosed) return null;
     const pause = this.#parts.clock.schedule(delayMs, () => {
       this.#pauses.delete(pause);
       then();
     });
     this.#pauses.add(pause);
+    return pause;
   }
 }
 

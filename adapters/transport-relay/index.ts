@@ -2,6 +2,7 @@ export { connectRelay, MAX_RELAYS, RelayClient } from "./client.ts";
 export type {
   Answer,
   AskTerms,
+  ClientLimits,
   LetterTerms,
   OwnAddress,
   PublishTerms,

@@ -6,8 +6,6 @@ import type { Clock, Timer } from "@conclave/node";
 import { ClientClosed, RelayRefused, RelayUnreachable } from "./errors.ts";
 import { PipeBroken, type Pipe } from "./pipe.ts";
 
-/** Bytes of own messages kept: a key generation among 16 with pairwise setups publishes some 3 MB. */
-const MAX_KEPT_BYTES = 64 << 20;
 /** How long a publish waits for one relay that takes it. */
 export const PUBLISH_PATIENCE_MS = 10_000;
 
@@ -22,10 +20,12 @@ interface Kept {
 export class Outbox {
   readonly #pipes: readonly Pipe[];
   readonly #clock: Clock;
+  readonly #maxKeptBytes: number;
   readonly #kept = new Set<Kept>();
   #keptBytes = 0;
 
-  constructor(pipes: readonly Pipe[], clock: Clock) {
+  constructor(pipes: readonly Pipe[], clock: Clock, maxKeptBytes: number) {
+    this.#maxKeptBytes = maxKeptBytes;
     this.#pipes = pipes;
     this.#clock = clock;
   }
@@ -101,10 +101,10 @@ export class Outbox {
   /** Lets go of the oldest that a relay has. */
   #makeRoom(bytes: number): void {
     for (const kept of this.#kept) {
-      if (this.#keptBytes + bytes <= MAX_KEPT_BYTES) return;
+      if (this.#keptBytes + bytes <= this.#maxKeptBytes) return;
       if (kept.settle === null) this.#drop(kept);
     }
-    if (this.#keptBytes + bytes > MAX_KEPT_BYTES)
+    if (this.#keptBytes + bytes > this.#maxKeptBytes)
       throw new RelayRefused("this client", `${this.#keptBytes} bytes wait for a relay already`);
   }
 }

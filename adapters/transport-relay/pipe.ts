@@ -1,5 +1,21 @@
 /** One relay, however it is talked to. The client has one pipe per relay and says everything to all of them. */
 
+import type { Rng } from "@conclave/bytes";
+import type { Clock } from "@conclave/node";
+import type { Platform } from "./platform.ts";
+
+/** What a pipe is made of. */
+export interface PipeParts {
+  /** Of the relay: `http:` or `https:`. */
+  readonly url: string;
+  readonly platform: Platform;
+  readonly clock: Clock;
+  readonly rng: Rng;
+  /** A new message of our own, under an id that nobody else has. */
+  readonly makeMarker: (ttlSeconds: number) => Uint8Array;
+  readonly events: PipeEvents;
+}
+
 export interface PipeEvents {
   /** The relay can be talked to; whatever was said to it before may be forgotten. Called again after each `down`. */
   up(): void;

@@ -1,32 +1,19 @@
-import { isHex, toHex, type Rng } from "@conclave/bytes";
-import type { Clock, Timer } from "@conclave/node";
+import { isHex, toHex } from "@conclave/bytes";
+import type { Timer } from "@conclave/node";
 import { encodeHeader, HEADER_BYTES, ID_BYTES } from "@conclave/relay";
 import { Backoff } from "./backoff.ts";
 import { Confirmations } from "./confirmations.ts";
-import { MAX_UNSENT_BYTES, PipeBroken, type Pipe, type PipeEvents } from "./pipe.ts";
-import type { Platform, RelaySocket } from "./platform.ts";
+import { isOld, MARKER_TTL_SECONDS, newMarker, type Marker } from "./marker.ts";
+import { MAX_UNSENT_BYTES, PipeBroken, type Pipe, type PipeParts } from "./pipe.ts";
+import type { RelaySocket } from "./platform.ts";
 
 /** How often the relay is asked whether it is there; with half of this unanswered twice it is not. */
 const PING_MS = 5_000;
 const SILENT_PINGS = 2;
 /** How long a connection may take to open. */
 const OPEN_PATIENCE_MS = 10_000;
-/** How long the marker lives; a new one is made in time. */
-const MARKER_TTL_SECONDS = 240;
-const MARKER_RENEW_MS = (MARKER_TTL_SECONDS * 1_000) / 2;
 /** Kept of a relay's reason. */
 const MAX_REASON = 200;
-
-export interface PipeParts {
-  /** Of the relay: `http:` or `https:`. */
-  readonly url: string;
-  readonly platform: Platform;
-  readonly clock: Clock;
-  readonly rng: Rng;
-  /** A new message of our own, under an id that nobody else has. */
-  readonly makeMarker: (ttlSeconds: number) => Uint8Array;
-  readonly events: PipeEvents;
-}
 
 /** A relay behind one binary WebSocket, `GET /v1/msg-relay`, that is opened again whenever it ends. */
 export class WebSocketPipe implements Pipe {
@@ -39,7 +26,7 @@ export class WebSocketPipe implements Pipe {
   #reason = "connecting";
   #timer: Timer | null = null;
   #silentPings = 0;
-  #marker: { readonly id: Uint8Array; readonly sinceMs: number } | null = null;
+  #marker: Marker | null = null;
 
   constructor(parts: PipeParts) {
     this.url = parts.url;
@@ -132,11 +119,9 @@ export class WebSocketPipe implements Pipe {
   }
 
   #askMarker(): void {
-    const { clock, makeMarker } = this.#parts;
-    if (this.#marker === null || clock.nowMs() - this.#marker.sinceMs > MARKER_RENEW_MS) {
-      const frame = makeMarker(MARKER_TTL_SECONDS);
-      this.#marker = { id: frame.slice(0, ID_BYTES), sinceMs: clock.nowMs() };
-      this.#socket!.send(frame);
+    if (this.#marker === null || isOld(this.#marker, this.#parts.clock)) {
+      this.#marker = newMarker(this.#parts);
+      this.#socket!.send(this.#marker.frame);
     }
     this.#socket!.send(encodeHeader({ id: this.#marker.id, ttlSeconds: MARKER_TTL_SECONDS, flags: 0 }));
   }
