@@ -26,6 +26,7 @@ export function createProgram(): Program {
   addWallet(program, runs);
   addPayments(program, runs);
   addSigning(program, runs);
+  addTss(program, runs);
   addCluster(program, runs);
   addConfig(program, runs);
   addNetwork(program);
@@ -143,7 +144,53 @@ function addCluster(program: Command, runs: Runs): void {
 }
 
 function addSigning(program: Command, runs: Runs): void {
-  program
+  addSign(program, runs);
+  const keys = program
+    .command("keys")
+    .description("list the keys of the cluster")
+    .action(runs(async () => (await import("./commands/keys.ts")).listKeys));
+  addKeygen(keys, "create", runs);
+  keys
+    .command("presign")
+    .description("have signatures prepared, each of which then takes a message one round instead of several")
+    .argument("<key>", "id or name of a key for messages")
+    .option("--count <n>", "how many, 1 to 20", "10")
+    .action(runs(async () => (await import("./commands/keys.ts")).presignKey));
+}
+
+/** The commands of document 003, under their own names and under its program's. */
+function addTss(program: Command, runs: Runs): void {
+  const tss = program.command("tss").description("document 003's names: keygen, keyrefresh, sign, status");
+  for (const parent of [program, tss]) {
+    addKeygen(parent, "keygen", runs);
+    parent
+      .command("keyrefresh")
+      .description("renew the shares of a key (comes with a later version)")
+      .option("--key <key>", "id or name of the key")
+      .action(runs(async () => (await import("./commands/later.ts")).keyrefresh));
+  }
+  addSign(tss, runs);
+  tss
+    .command("qc")
+    .description("change the nodes that hold a key (comes with a later version)")
+    .action(runs(async () => (await import("./commands/later.ts")).quorumChange));
+  tss
+    .command("status")
+    .description("the same as cluster status")
+    .action(runs(async () => (await import("./commands/cluster.ts")).showStatus));
+}
+
+function addKeygen(parent: Command, name: string, runs: Runs): void {
+  parent
+    .command(name)
+    .description("make a key for messages, and wait until every node has certified it")
+    .requiredOption("--name <name>", "what to call it: 1 to 32 lower-case letters, digits, - or _")
+    .option("--wait-timeout <seconds>", "how long to wait for it", "180")
+    .action(runs(async () => (await import("./commands/keys.ts")).createKey));
+}
+
+function addSign(parent: Command, runs: Runs): void {
+  parent
     .command("sign")
     .description("have a message signed with a key for messages")
     .requiredOption("--key <key>", 'id or name of the key, as "conclave keys" shows')
@@ -160,22 +207,6 @@ function addSigning(program: Command, runs: Runs): void {
     .option("--wait-timeout <seconds>", "how long to wait for the signature", "180")
     .option("--idempotency-key <key>", "of an earlier try, to get the same signature")
     .action(runs(async () => (await import("./commands/sign.ts")).sign));
-  const keys = program
-    .command("keys")
-    .description("list the keys of the cluster")
-    .action(runs(async () => (await import("./commands/keys.ts")).listKeys));
-  keys
-    .command("create")
-    .description("make a key for messages, and wait until every node has certified it")
-    .requiredOption("--name <name>", "what to call it: 1 to 32 lower-case letters, digits, - or _")
-    .option("--wait-timeout <seconds>", "how long to wait for it", "180")
-    .action(runs(async () => (await import("./commands/keys.ts")).createKey));
-  keys
-    .command("presign")
-    .description("have signatures prepared, each of which then takes a message one round instead of several")
-    .argument("<key>", "id or name of a key for messages")
-    .option("--count <n>", "how many, 1 to 20", "10")
-    .action(runs(async () => (await import("./commands/keys.ts")).presignKey));
 }
 
 function addConfig(program: Command, runs: Runs): void {
@@ -183,6 +214,7 @@ function addConfig(program: Command, runs: Runs): void {
   config
     .command("show")
     .description("show every setting and where it comes from")
+    .argument("[file]", "configuration of a node; of this command otherwise")
     .action(runs(async () => (await import("./commands/config.ts")).showConfig));
   config
     .command("set-endpoint")
@@ -192,6 +224,7 @@ function addConfig(program: Command, runs: Runs): void {
   config
     .command("check")
     .description("check settings, token and node")
+    .argument("[file]", "configuration of a node: check that, its files, charter, certificate and ports")
     .action(runs(async () => (await import("./commands/config.ts")).checkConfig));
 }
 
@@ -199,7 +232,11 @@ function addConfig(program: Command, runs: Runs): void {
 function addNetwork(program: Command): void {
   for (const [name, description] of [
     ["up", "start a local network of five nodes"],
+    ["init", "found a cluster together with other operators"],
+    ["certs", "certificates of nodes, for QUIC and TLS"],
     ["node", "run one node"],
+    ["relay", "run a message relay"],
+    ["party", "sign with others without a cluster"],
   ] as const) {
     program
       .command(name)

@@ -2,13 +2,22 @@ import { chmodSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { openReader, readToken, tokenPath } from "../connection.ts";
 import type { Action, Context } from "../context.ts";
-import { type CliError, EXIT } from "../exit.ts";
+import { type CliError, EXIT, usageError } from "../exit.ts";
 import { explain } from "../explain.ts";
 import { cell, renderList, renderTable } from "../output.ts";
 import { checkEndpoint, configPath, readConfig } from "../settings.ts";
 
+/** Another program knows nodes' configurations; it is asked when the command begins with these two words. */
+function refuseFile(action: string, file: string | undefined): void {
+  if (file !== undefined)
+    throw usageError(
+      `Write "config ${action}" first, and the node's file and options after it: conclave config ${action} ${file}`,
+    );
+}
+
 /** `config show`. */
-export const showConfig: Action = async ({ settings, out }) => {
+export const showConfig: Action = async ({ settings, out }, _options, file) => {
+  refuseFile("show", file);
   const path = configPath(process.env);
   const entries = [
     ["api_endpoint", settings.endpoint],
@@ -52,7 +61,8 @@ interface Check {
 }
 
 /** `config check`: settings were read, the token is there, the node lives and can work. The last failure decides the code. */
-export const checkConfig: Action = async (context) => {
+export const checkConfig: Action = async (context, _options, file) => {
+  refuseFile("check", file);
   const failures: CliError[] = [];
   const checks: Check[] = [];
   for (const [check, look] of [
