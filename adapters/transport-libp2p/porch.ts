@@ -46,10 +46,14 @@ export class Porch {
     server.prependListener("connection", (socket) => this.#enter(socket));
   }
 
-  /** The socket with this other end belongs to a proven peer from now on. */
+  /**
+   * The socket with this other end belongs to a proven peer from now on. Ports are compared first: libp2p may write an address
+   * in another way than the socket does.
+   */
   admit(host: string, port: number): void {
-    for (const { socket } of this.#waiting.values())
-      if (hostOf(socket) === host && socket.remotePort === port) return this.#leave(socket);
+    const candidates = [...this.#waiting.values()].filter(({ socket }) => socket.remotePort === port);
+    const admitted = candidates.find((waiting) => waiting.host === host) ?? candidates[0];
+    if (admitted !== undefined) this.#leave(admitted.socket);
   }
 
   close(): void {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { describe, it } from "node:test";
-import type { Connection, Libp2p } from "@libp2p/interface";
+import type { Connection, Libp2p, MessageStream } from "@libp2p/interface";
 import type { NodeId } from "@conclave/consensus";
 import { publicKeyOf } from "./ed25519.ts";
 import { peerIdOf } from "./peer-id.ts";
@@ -202,6 +202,58 @@ describe("a peer of the roster that misbehaves", () => {
       }),
     );
   }
+
+  /** A yamux frame's header: type, flags, stream, length. The link's stream is number 1. */
+  const header = (type: number, flags: number, stream: number, length: number): Uint8Array => {
+    const bytes = new Uint8Array(12);
+    const view = new DataView(bytes.buffer);
+    view.setUint8(1, type);
+    view.setUint16(2, flags);
+    view.setUint32(4, stream);
+    view.setUint32(8, length);
+    return bytes;
+  };
+  const [SYN, ACK, RST] = [1, 2, 8];
+  const VIOLATIONS: readonly [string, readonly Uint8Array[], RegExp][] = [
+    [
+      "a frame that no window allows, in two pieces",
+      [header(0, 0, 1, 1 << 30).subarray(0, 5), header(0, 0, 1, 1 << 30).subarray(5)],
+      /a yamux frame of 1073741824 bytes, and at most 2097152/,
+    ],
+    ["a frame of another version", [Uint8Array.of(9, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0)], /frame version/],
+    ["a frame of an unknown kind", [header(7, 0, 1, 0)], /frame type/],
+    ["an answer to a ping that nobody sent", [header(2, ACK, 0, 7)], /ping not requested/],
+    ["a stream with a number of ours", [header(1, SYN, 2, 0)], /Both endpoints are clients/],
+    ["the end of all streams, for a good reason", [header(3, 0, 0, 0)], /the peer closed/],
+    ["the end of all streams, for a bad one", [header(3, 0, 0, 1)], /GoAway/],
+    ["a reset of the link's stream", [header(1, RST, 1, 0)], /reset/],
+    ["garbage", Array.from({ length: 64 }, (_, n) => new Uint8Array(64).fill(n + 64)), /frame version/],
+    ["a third stream", [header(1, SYN, 3, 0), header(1, SYN, 5, 0)], /more than 2 streams on one connection/],
+  ];
+  for (const [what, pieces, reason] of VIOLATIONS) {
+    it(
+      `is cut when it sends, beneath its streams, ${what}`,
+      attacked(async ({ cluster, attacker, address }) => {
+        const connection = await dialled(attacker, address);
+        await streamOn(connection);
+        const beneath = Reflect.get(Reflect.get(connection, "muxer") as object, "maConn") as MessageStream;
+        for (const piece of pieces) if (beneath.status === "open") beneath.send(piece);
+        await ended(connection);
+        assert.match(await reasonFor(cluster, "refused", TWO), reason);
+      }),
+    );
+  }
+
+  it(
+    "is cut when it sends what it did not encrypt",
+    attacked(async ({ attacker, address }) => {
+      const connection = await dialled(attacker, address);
+      await streamOn(connection);
+      const socket = Reflect.get(Reflect.get(connection, "maConn") as object, "socket") as Socket;
+      socket.write(Uint8Array.from([0, 32, ...new Uint8Array(32).fill(5)]));
+      await ended(connection);
+    }),
+  );
 
   it(
     "is cut when it opens thousands of streams on a connection",

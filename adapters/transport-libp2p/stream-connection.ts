@@ -19,7 +19,10 @@ export class StreamConnection implements Connection {
     stream.addEventListener("close", (event: StreamCloseEvent) =>
       this.#ended(event.error?.message ?? "the peer closed the connection"),
     );
-    stream.addEventListener("end", () => this.#ended("the peer closed the connection"));
+    // Before a `close` that has a better reason, too.
+    stream.addEventListener("end", () => {
+      if (stream.status === "open" || stream.status === "closing") this.#ended("the peer closed the connection");
+    });
   }
 
   write(bytes: Uint8Array): boolean {
@@ -98,10 +101,15 @@ export class StreamConnection implements Connection {
     events?.closed(reason);
   }
 
-  /** Without its stream a connection is of no use, unless the peer opened another on it. */
+  /**
+   * Without its stream a connection is of no use, unless the peer opened another on it. Not at once: what ended the stream may
+   * be the connection's end, which libp2p does not expect to be ended a second time meanwhile.
+   */
   #leave(): void {
-    const others = this.#connection.streams.filter((stream) => stream !== this.#stream);
-    if (others.length === 0 && this.#connection.status === "open")
-      this.#connection.abort(new Error("its link is over"));
+    queueMicrotask(() => {
+      const others = this.#connection.streams.filter((stream) => stream !== this.#stream);
+      if (others.length === 0 && this.#connection.status === "open")
+        this.#connection.abort(new Error("its link is over"));
+    });
   }
 }

@@ -32,6 +32,7 @@ import {
   STREAM_WINDOW_BYTES,
 } from "./limits.ts";
 import type { Porch } from "./porch.ts";
+import { YamuxLengths } from "./yamux-lengths.ts";
 
 export interface SwarmOptions {
   readonly seed: Uint8Array;
@@ -142,10 +143,26 @@ function boundedYamux(): StreamMuxerFactory {
     connection.maxWriteBufferLength = MAX_CONNECTION_BUFFER_BYTES;
     const muxer = createStreamMuxer(connection);
     if (!(muxer instanceof AbstractStreamMuxer)) throw new Error("libp2p is installed in two versions: run npm ci");
+    const lengths = new YamuxLengths();
+    const onData = muxer.onData.bind(muxer);
+    // What is thrown here and below goes to the muxer's reader, which aborts the connection.
+    muxer.onData = (bytes) => {
+      if (bytes instanceof Uint8Array) lengths.read(bytes);
+      else for (const piece of bytes) lengths.read(piece);
+      onData(bytes);
+    };
+    const abort = muxer.abort.bind(muxer);
+    muxer.abort = (reason) => {
+      try {
+        abort(reason);
+      } catch (error) {
+        // Its last words, on a connection that is closed already: from its reader they would end this process.
+        if ((error as Error).name !== "StreamStateError") throw error;
+      }
+    };
     const onRemoteStream = muxer.onRemoteStream.bind(muxer);
     let opened = 0;
     muxer.onRemoteStream = (stream) => {
-      // Thrown into the muxer's reader, which aborts the connection.
       if (++opened > MAX_STREAMS_PER_CONNECTION)
         throw new Error(`the peer opened more than ${MAX_STREAMS_PER_CONNECTION} streams on one connection`);
       onRemoteStream(stream);
