@@ -140,8 +140,9 @@ for (const mode of ["websocket", "http"] as const) {
     });
 
     it("waits for a relay that is not there yet", async () => {
-      const { port, close } = await relayWith();
-      await close();
+      const gone = await relayWith();
+      const { port } = gone;
+      await gone.close();
       const alice = clientOf({ urls: [`http://127.0.0.1:${port}`], mode });
       const publishing = alice.publish(broadcast(), text("patience"), soon);
       await until("it tried", () => alice.relays[0]!.reason === "connection failed");

@@ -39,16 +39,16 @@ for (const mode of ["websocket", "http"] as const) {
     it("one of two dies in the middle: no frame is lost, no link goes down", async () => {
       const [first, second] = [await relayAt(), await relayAt()];
       const ends = await pair({ urls: [first.url, second.url], mode });
-      let death: Promise<void> | null = null;
+      const deaths: Promise<void>[] = [];
       await sendMany(ends[0].end, TWO.node, {
         count: COUNT,
         between: async (sent) => {
-          if (sent === COUNT / 2) death = first.close();
+          if (sent === COUNT / 2) deaths.push(first.close());
           await pause(1);
         },
       });
       await until("all frames", () => ends[1].texts.length >= COUNT);
-      await death;
+      await Promise.all(deaths);
       assert.deepEqual(ends[1].texts.toSorted(), numbered(COUNT));
       for (const { notices } of ends) assert.deepEqual(notices, [true]);
     });

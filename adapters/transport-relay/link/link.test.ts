@@ -104,7 +104,7 @@ class World {
 }
 
 const COUNT = 120;
-const all = Array.from({ length: COUNT }, (_, n) => `${n}`).sort();
+const all: readonly string[] = Array.from({ length: COUNT }, (_, n) => `${n}`).sort();
 
 describe("a link", () => {
   for (let n = 0; n < 10; n++) {
@@ -184,6 +184,21 @@ describe("a link", () => {
     for (const { notices } of lives) assert.deepEqual(notices, [true, false, true]);
   });
 
+  it("is not kept up by what a dead peer said before", async () => {
+    const world = new World("undead");
+    const [one, two] = await world.pair();
+    two.link.send(text("alive"));
+    await world.clock.pass(3_000);
+    const said = world.recorded.filter(({ from }) => from === 1);
+    world.crash(1);
+    const { keepAliveMs, silentKeepAlives } = DEFAULT_LINK_TIMINGS;
+    for (let tick = 0; tick <= silentKeepAlives + 1; tick++) {
+      for (const { packet } of said) one.link.received(packet);
+      await world.clock.pass(keepAliveMs);
+    }
+    assert.deepEqual([one.notices, one.frames], [[true, false], ["alive"]]);
+  });
+
   it("does not take a process that stood still for a network that did", async () => {
     const world = new World("stopped");
     const lives = await world.pair();
@@ -202,7 +217,7 @@ describe("a link", () => {
       one.link.send(text(`${n}`));
       await world.clock.pass(1);
     }
-    assert.deepEqual(two.frames, []);
+    assert.equal(two.frames.length, 0);
     world.hasRoom = true;
     await world.until(() => two.frames.length >= COUNT);
     assert.deepEqual(two.frames.toSorted(), all);

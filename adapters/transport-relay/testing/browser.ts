@@ -28,7 +28,7 @@ export interface OpenPage {
   readonly complaints: readonly string[];
   /** Of the script, in bytes. */
   readonly scriptBytes: number;
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** Bundles `entry` and opens a page that runs it. */
