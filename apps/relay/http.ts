@@ -7,7 +7,7 @@ import type { Logger } from "pino";
 import type { Backlog } from "./backlog.ts";
 import type { Hub } from "./hub.ts";
 import type { ServiceLimits } from "./options.ts";
-import { rawProblem, REFUSALS, sendProblem } from "./problems.ts";
+import { endWithProblem, REFUSALS, sendProblem } from "./problems.ts";
 
 export interface HttpParts {
   readonly hub: Hub;
@@ -25,6 +25,8 @@ export interface HttpParts {
 export const MAX_WAIT_SECONDS = 60;
 /** Requests carry an id and a few numbers. */
 const MAX_HEADER_BYTES = 8_192;
+/** Requests that take too long are looked for this often. */
+const LATE_CHECK_MS = 5_000;
 const OCTETS = "application/octet-stream";
 
 export async function buildHttp(parts: HttpParts): Promise<FastifyInstance> {
@@ -35,11 +37,14 @@ export async function buildHttp(parts: HttpParts): Promise<FastifyInstance> {
     bodyLimit: MAX_MESSAGE_BYTES,
     requestTimeout: limits.requestTimeoutMs,
     forceCloseConnections: true,
-    http: { headersTimeout: limits.requestTimeoutMs, maxHeaderSize: MAX_HEADER_BYTES },
+    http: {
+      headersTimeout: limits.requestTimeoutMs,
+      connectionsCheckingInterval: Math.min(limits.requestTimeoutMs, LATE_CHECK_MS),
+      maxHeaderSize: MAX_HEADER_BYTES,
+    },
     clientErrorHandler: (error, socket) => {
-      if (socket.writable)
-        socket.end(rawProblem(error.code === "ERR_HTTP_REQUEST_TIMEOUT" ? 408 : 400, "This is no HTTP request."));
-      else socket.destroy();
+      const late = error.code === "ERR_HTTP_REQUEST_TIMEOUT";
+      endWithProblem(socket, late ? 408 : 400, late ? "Send requests faster." : "This is no HTTP request.");
     },
   });
   await app.register(cors, { origin: "*", methods: ["GET", "POST"], allowedHeaders: ["content-type"], maxAge: 86_400 });

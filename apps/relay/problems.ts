@@ -1,5 +1,6 @@
 /** Refusals over HTTP: problem details (RFC 9457), each with a sentence that says what to do. */
 import { STATUS_CODES } from "node:http";
+import type { Duplex } from "node:stream";
 import type { Refusal } from "@conclave/relay";
 import type { FastifyReply } from "fastify";
 
@@ -50,11 +51,19 @@ export function sendProblem(
   return reply
     .code(status)
     .type(PROBLEM_TYPE)
-    .send(JSON.stringify({ type: "about:blank", title: STATUS_CODES[status], status, detail, error, ...more }));
+    .send(
+      Buffer.from(JSON.stringify({ type: "about:blank", title: STATUS_CODES[status], status, detail, error, ...more })),
+    );
 }
 
-/** The same as bytes, where there is no reply object yet. The connection ends with it. */
-export function rawProblem(status: number, detail: string): string {
+/** The same where there is no reply object yet. The connection ends with it, whether its other end likes that or not. */
+export function endWithProblem(stream: Duplex, status: number, detail: string): void {
+  stream.on("error", () => stream.destroy());
+  if (stream.writable) stream.end(rawProblem(status, detail), () => stream.destroy());
+  else stream.destroy();
+}
+
+function rawProblem(status: number, detail: string): string {
   const title = STATUS_CODES[status] ?? "";
   const body = JSON.stringify({ type: "about:blank", title, status, detail });
   return `HTTP/1.1 ${status} ${title}\r\nconnection: close\r\ncontent-type: ${PROBLEM_TYPE}\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;

@@ -20,7 +20,7 @@ import {
   type ServiceLimits,
 } from "./options.ts";
 import { PeerLinks } from "./peers.ts";
-import { rawProblem } from "./problems.ts";
+import { endWithProblem } from "./problems.ts";
 import { serveSockets, type Sockets } from "./sockets.ts";
 import { withRememberedVerifiers } from "./verifiers.ts";
 
@@ -163,10 +163,7 @@ function doorkeeper({ connections, connectionsPerAddress }: ServiceLimits): (soc
     const address = socket.remoteAddress ?? "";
     const own = byAddress.get(address) ?? 0;
     if (all >= connections || own >= connectionsPerAddress) {
-      socket.on("error", () => socket.destroy());
-      socket.end(rawProblem(503, "Too many connections: close some, try again later, or use another relay."), () =>
-        socket.destroy(),
-      );
+      endWithProblem(socket, 503, "Too many connections: close some, try again later, or use another relay.");
       return;
     }
     all += 1;

@@ -1,13 +1,12 @@
 /** The binary WebSocket of a relay, `GET /v1/msg-relay`: frames in, messages out, text only to say what was refused. */
 import type { IncomingMessage, Server } from "node:http";
-import type { Duplex } from "node:stream";
 import { MAX_MESSAGE_BYTES, type Refusal } from "@conclave/relay";
 import type { Logger } from "pino";
 import { WebSocketServer, type RawData, type WebSocket } from "ws";
 import type { Backlog } from "./backlog.ts";
 import type { Hub } from "./hub.ts";
 import type { ServiceLimits } from "./options.ts";
-import { rawProblem } from "./problems.ts";
+import { endWithProblem } from "./problems.ts";
 
 export const SOCKET_PATHS: readonly string[] = ["/v1/msg-relay", "/v1/ws"];
 
@@ -40,13 +39,13 @@ export function serveSockets(
   server.on("upgrade", (request, stream, head) => {
     const path = (request.url ?? "").split("?")[0]!;
     if (!SOCKET_PATHS.includes(path)) {
-      refuseUpgrade(stream, 404, `WebSockets are at ${SOCKET_PATHS[0]}.`);
+      endWithProblem(stream, 404, `WebSockets are at ${SOCKET_PATHS[0]}.`);
       return;
     }
     sockets.handleUpgrade(request, stream, head, (socket) => attend(socket, request));
   });
   sockets.on("wsClientError", (error, stream) =>
-    refuseUpgrade(stream, 400, `No WebSocket handshake: ${error.message}.`),
+    endWithProblem(stream, 400, `No WebSocket handshake: ${error.message}.`),
   );
 
   function attend(socket: WebSocket, request: IncomingMessage): void {
@@ -120,8 +119,3 @@ export function serveSockets(
 }
 
 const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 10));
-
-function refuseUpgrade(stream: Duplex, status: number, detail: string): void {
-  stream.on("error", () => stream.destroy());
-  stream.end(rawProblem(status, detail));
-}
