@@ -19,6 +19,13 @@ export const PROOF_MS = 5_000;
 export const MAX_UNPROVEN = 64;
 /** A handshake needs 1 KiB in all, a WebSocket's headers another. Who sends more before its proof sends no handshake. */
 export const MAX_UNPROVEN_BYTES = 64 * 1_024;
+/**
+ * Sockets that one host may open in a second before a peer has come from it. Each can cost 4 ms of handshake: a quarter of a
+ * core. A whole roster (32) on one machine starts below it.
+ */
+export const MAX_ARRIVALS_PER_SECOND = 64;
+/** Hosts of peers that are remembered, and not held to it: a roster's (32), each at several addresses. */
+export const MAX_KNOWN_HOSTS = 256;
 /** How often the unproven are looked at while there are any. */
 export const UNPROVEN_LOOK_MS = 100;
 /** HTTP headers of a WebSocket's request; ours have 300 bytes. */
@@ -42,6 +49,12 @@ export const STREAM_WINDOW_BYTES = 2 << 20;
 export const MAX_STREAM_BUFFER_BYTES = 4 << 20;
 /** Below the streams: both windows and their acknowledgements. A peer that asks and does not read is cut here. */
 export const MAX_CONNECTION_BUFFER_BYTES = 8 << 20;
+
+/**
+ * Frames that wait below the streams for a socket that takes no more. Each is an answer of 12 bytes, and some 300 in memory, to
+ * something that the peer said; an honest one reads in between.
+ */
+export const MAX_QUEUED_FRAMES = 4_096;
 
 /** Longest time that a close waits for what was written before. */
 export const END_MS = 500;

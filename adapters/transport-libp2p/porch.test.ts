@@ -18,8 +18,8 @@ class Visit {
   isOpen = true;
   isConnected = false;
 
-  constructor(port: number, says?: Uint8Array | string) {
-    this.socket = connect(port, "127.0.0.1", () => {
+  constructor(port: number, says?: Uint8Array | string, from = "127.0.0.1") {
+    this.socket = connect({ port, host: "127.0.0.1", localAddress: from }, () => {
       this.isConnected = true;
       if (says !== undefined) this.socket.write(says);
     });
@@ -62,8 +62,27 @@ for (const wire of ["tcp", "ws"] as const) {
         for (let n = 0; n < 500; n++) visits.push(new Visit(port));
         await eventually("all came", () => visits.every(({ isConnected, isOpen }) => isConnected || !isOpen));
         await eventually("most are sent away", () => open(visits) <= MAX_UNPROVEN);
-        const notice = await eventually("the notice", () => cluster.events.find(({ kind }) => kind === "unproven"));
-        assert(notice.kind === "unproven" && notice.reason === "too many at once prove nothing");
+        await eventually("the notice", () => cluster.events.find(({ kind }) => kind === "unproven"));
+      }));
+
+    it("who come all the time from one host use up that host's share, and nobody else's", () =>
+      attacked(wire, async (cluster, port, visits) => {
+        const flood = setInterval(() => {
+          for (let n = 0; n < 10; n++) visits.push(new Visit(port, garbage(64), "127.0.0.2"));
+        }, 5);
+        try {
+          const notice = await eventually("the notice", () =>
+            cluster.events.find(
+              (event) => event.kind === "unproven" && event.reason.startsWith("more than 64 sockets"),
+            ),
+          );
+          assert(notice.kind === "unproven" && notice.address === "127.0.0.2");
+          const three = await cluster.join(NODES[2]);
+          await three.start(nobody);
+          await eventually("a peer comes in meanwhile", () => three.isUp(TWO));
+        } finally {
+          clearInterval(flood);
+        }
       }));
 
     it("who say nothing do not stay", () =>

@@ -5,7 +5,14 @@
  */
 import { Server, type Socket } from "node:net";
 import type { Clock, Timer } from "@conclave/node";
-import { MAX_UNPROVEN, MAX_UNPROVEN_BYTES, PROOF_MS, UNPROVEN_LOOK_MS } from "./limits.ts";
+import {
+  MAX_ARRIVALS_PER_SECOND,
+  MAX_KNOWN_HOSTS,
+  MAX_UNPROVEN,
+  MAX_UNPROVEN_BYTES,
+  PROOF_MS,
+  UNPROVEN_LOOK_MS,
+} from "./limits.ts";
 
 interface Waiting {
   readonly socket: Socket;
@@ -23,6 +30,10 @@ export class Porch {
   readonly #options: PorchOptions;
   /** In order of arrival. */
   readonly #waiting = new Map<Socket, Waiting>();
+  /** Sockets that came from a host in this second, and hosts whence a peer came before. */
+  #arrivals = new Map<string, number>();
+  #arrivalsSinceMs = 0;
+  readonly #knownHosts = new Set<string>();
   #look: Timer | null = null;
   #isClosed = false;
 
@@ -53,7 +64,9 @@ export class Porch {
   admit(host: string, port: number): void {
     const candidates = [...this.#waiting.values()].filter(({ socket }) => socket.remotePort === port);
     const admitted = candidates.find((waiting) => waiting.host === host) ?? candidates[0];
-    if (admitted !== undefined) this.#leave(admitted.socket);
+    if (admitted === undefined) return;
+    this.#leave(admitted.socket);
+    if (this.#knownHosts.size < MAX_KNOWN_HOSTS) this.#knownHosts.add(admitted.host);
   }
 
   close(): void {
@@ -65,13 +78,30 @@ export class Porch {
 
   #enter(socket: Socket): void {
     if (this.#isClosed) return void socket.destroy();
+    const host = hostOf(socket);
+    const nowMs = this.#options.clock.nowMs();
+    if (this.#comesTooOften(host, nowMs)) {
+      this.#options.turnedAway(`more than ${MAX_ARRIVALS_PER_SECOND} sockets in a second`, host);
+      return void socket.destroy();
+    }
     if (this.#waiting.size >= MAX_UNPROVEN) this.#turnAway(this.#longestOfBusiest(), "too many at once prove nothing");
-    const waiting = { socket, host: hostOf(socket), sinceMs: this.#options.clock.nowMs() };
+    const waiting = { socket, host, sinceMs: nowMs };
     this.#waiting.set(socket, waiting);
     socket.once("close", () => this.#leave(socket));
     // libp2p listens to a WebSocket's errors only after its first byte.
     socket.on("error", () => {});
     this.#lookLater();
+  }
+
+  /** A handshake costs milliseconds, which a host without a peer gets a share of and no more. */
+  #comesTooOften(host: string, nowMs: number): boolean {
+    if (nowMs - this.#arrivalsSinceMs >= 1_000) {
+      this.#arrivals = new Map();
+      this.#arrivalsSinceMs = nowMs;
+    }
+    const arrivals = (this.#arrivals.get(host) ?? 0) + 1;
+    this.#arrivals.set(host, arrivals);
+    return arrivals > MAX_ARRIVALS_PER_SECOND && !this.#knownHosts.has(host);
   }
 
   #leave(socket: Socket): void {

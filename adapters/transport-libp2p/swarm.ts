@@ -1,38 +1,32 @@
 /** libp2p itself, and nothing that is not needed of it. Loaded only when this transport is started: it costs a fifth of a second. */
 import type { EventEmitter } from "node:events";
 import { noise } from "@chainsafe/libp2p-noise";
-import { yamux } from "@chainsafe/libp2p-yamux";
 import { generateKeyPairFromSeed } from "@libp2p/crypto/keys";
 import type {
   ComponentLogger,
   ConnectionGater,
   Libp2p,
   Metrics,
-  StreamMuxerFactory,
   Transport,
   TypedEventTarget,
   Libp2pEvents,
 } from "@libp2p/interface";
 import { tcp } from "@libp2p/tcp";
-import { AbstractStreamMuxer } from "@libp2p/utils";
 import { webSockets } from "@libp2p/websockets";
 import { createLibp2p } from "libp2p";
 import {
   ADDRESS_DIAL_MS,
   DIAL_MS,
-  MAX_CONNECTION_BUFFER_BYTES,
   MAX_CONNECTIONS_PER_PEER,
   MAX_DIAL_ADDRESSES,
   MAX_HTTP_HEADER_BYTES,
-  MAX_STREAMS_PER_CONNECTION,
   MAX_UNPROVEN,
   MAX_WEBSOCKET_MESSAGE_BYTES,
   PROOF_MS,
   STREAM_MS,
-  STREAM_WINDOW_BYTES,
 } from "./limits.ts";
+import { boundedYamux } from "./muxer.ts";
 import type { Porch } from "./porch.ts";
-import { YamuxLengths } from "./yamux-lengths.ts";
 
 export interface SwarmOptions {
   readonly seed: Uint8Array;
@@ -126,48 +120,4 @@ function boundWebSockets(server: WebSocketServer): void {
       webSocket.on("error", () => {});
       done(webSocket, upgraded);
     });
-}
-
-/** yamux with a large window, no timers of its own, a bound on what lies beneath its streams, and an end to who opens too many. */
-function boundedYamux(): StreamMuxerFactory {
-  const factory = yamux({
-    enableKeepAlive: false,
-    // One more than are allowed: yamux itself would refuse the excess and go on.
-    maxInboundStreams: MAX_STREAMS_PER_CONNECTION + 1,
-    maxOutboundStreams: MAX_STREAMS_PER_CONNECTION,
-    maxEarlyStreams: MAX_STREAMS_PER_CONNECTION,
-    streamOptions: { initialStreamWindowSize: STREAM_WINDOW_BYTES, maxStreamWindowSize: STREAM_WINDOW_BYTES },
-  })();
-  const createStreamMuxer = factory.createStreamMuxer.bind(factory);
-  factory.createStreamMuxer = (connection) => {
-    connection.maxWriteBufferLength = MAX_CONNECTION_BUFFER_BYTES;
-    const muxer = createStreamMuxer(connection);
-    if (!(muxer instanceof AbstractStreamMuxer)) throw new Error("libp2p is installed in two versions: run npm ci");
-    const lengths = new YamuxLengths();
-    const onData = muxer.onData.bind(muxer);
-    // What is thrown here and below goes to the muxer's reader, which aborts the connection.
-    muxer.onData = (bytes) => {
-      if (bytes instanceof Uint8Array) lengths.read(bytes);
-      else for (const piece of bytes) lengths.read(piece);
-      onData(bytes);
-    };
-    const abort = muxer.abort.bind(muxer);
-    muxer.abort = (reason) => {
-      try {
-        abort(reason);
-      } catch (error) {
-        // Its last words, on a connection that is closed already: from its reader they would end this process.
-        if ((error as Error).name !== "StreamStateError") throw error;
-      }
-    };
-    const onRemoteStream = muxer.onRemoteStream.bind(muxer);
-    let opened = 0;
-    muxer.onRemoteStream = (stream) => {
-      if (++opened > MAX_STREAMS_PER_CONNECTION)
-        throw new Error(`the peer opened more than ${MAX_STREAMS_PER_CONNECTION} streams on one connection`);
-      onRemoteStream(stream);
-    };
-    return muxer;
-  };
-  return factory;
 }
