@@ -119,10 +119,12 @@ async function certificate(
 ): Promise<string> {
   const { certsVerify, tlsKeyOf } = await import("@conclave/transport-quic");
   const { certificatesDir: dir } = folder;
+  if (!existsSync(join(dir, "node.crt")))
+    throw new FileUnusable(`${dir} holds no certificate yet: "conclave certs node --dir ${folder.root}" asks for one`);
   const [good = "", ...more] = await certsVerify({ folder: dir, name: config.name, nowMs });
   const { id } = charter.roster.nodes.find(({ name }) => name === config.name)!;
   const pinned = cards.get(id)!.tlsKey;
   if (!Buffer.from(pinned).equals(tlsKeyOf(readFileSync(join(dir, "node.crt"), "utf8"))))
-    throw new FileUnusable(`the certificate is for another key than the node's card: run "conclave init card"`);
+    throw new FileUnusable('the certificate is for another key than the node\'s card names: run "conclave init card"');
   return [good, ...more.filter((line) => line.startsWith("warning"))].join("; ");
 }

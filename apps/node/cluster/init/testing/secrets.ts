@@ -64,11 +64,20 @@ function vaultSecrets(dir: string, password: string): readonly Secret[] {
   }
 }
 
-/** Whether the file holds them: as they are, or as text in hexadecimal or base64. */
-export function occursIn(path: string, { bytes }: Secret): boolean {
-  const content = readFileSync(path);
+/** As they are, or as text in hexadecimal or base64: the last digits of base64 depend on what follows. */
+const needlesOf = ({ bytes }: Secret): readonly Buffer[] => {
   const buffer = Buffer.from(bytes);
-  const texts = ["hex", "base64", "base64url"] as const;
-  // The last digits of base64 depend on what follows.
-  return content.includes(buffer) || texts.some((text) => content.includes(buffer.toString(text).replace(/.?=*$/, "")));
+  const texts = (["hex", "base64", "base64url"] as const).map((text) => buffer.toString(text).replace(/.?=*$/, ""));
+  return [buffer, ...texts.map((text) => Buffer.from(text))];
+};
+
+/** Which of the secrets occur in which of the files, in the order of the secrets. */
+export function occurrences(secrets: readonly Secret[], files: readonly string[]): readonly string[] {
+  const contents = files.map((path) => ({ path, content: readFileSync(path) }));
+  return secrets.flatMap((secret) => {
+    const needles = needlesOf(secret);
+    return contents
+      .filter(({ content }) => needles.some((needle) => content.includes(needle)))
+      .map(({ path }) => `${secret.what} is in ${path}`);
+  });
 }
