@@ -3,7 +3,7 @@
  * bit for bit; where OpenSSL's rules differ, they are made equal here. Group arithmetic stays with noble, because OpenSSL offers
  * none, and so does OT: its thousands of small hashes would each pay for a call of OpenSSL.
  */
-import { equalBytes } from "@conclave/bytes";
+import { equalBytes, toHex } from "@conclave/bytes";
 import {
   ed25519Group,
   portableEngine,
@@ -44,7 +44,22 @@ function ed25519Signer(seed: Uint8Array): Ed25519Signer {
   return { publicKey: rawPublic(key), sign: (message) => plain(sign(null, message, key)) };
 }
 
+/** Checking a key costs ten times what one signature does, and a node hears the same few hundred keys over and over. */
+const MAX_VERIFIERS = 1_024;
+const verifiers = new Map<string, Ed25519Verifier>();
+
 function ed25519Verifier(publicKeyBytes: Uint8Array): Ed25519Verifier {
+  const name = toHex(publicKeyBytes);
+  const known = verifiers.get(name);
+  if (known !== undefined) return known;
+  const made = makeVerifier(publicKeyBytes);
+  // The oldest goes, whoever it is: a flood of keys costs time, never memory.
+  if (verifiers.size >= MAX_VERIFIERS) verifiers.delete(verifiers.keys().next().value!);
+  verifiers.set(name, made);
+  return made;
+}
+
+function makeVerifier(publicKeyBytes: Uint8Array): Ed25519Verifier {
   // OpenSSL takes keys that are not canonical or of mixed order; the group's decoding refuses them.
   ed25519Group.decode(publicKeyBytes);
   const key = publicKey("ed25519", publicKeyBytes);

@@ -15,4 +15,12 @@ export interface SchemaDialect {
 export interface Database {
   readonly dialect: Dialect;
   readonly schema: SchemaDialect;
+  /** For a database whose commits survive the process at once and a power cut a little later. */
+  readonly log: DurableLog;
+}
+
+export interface DurableLog {
+  /** Resolves once every change made before this call survives a power cut. */
+  now(): Promise<void>;
+  close(): Promise<void>;
 }

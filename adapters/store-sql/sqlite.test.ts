@@ -167,7 +167,7 @@ describe("the SQLite file", () => {
       const pragma = async (name: string) =>
         Object.values((await sql.raw(`pragma ${name}`).execute(db)).rows[0] ?? {})[0];
       assert.equal(await pragma("journal_mode"), "wal");
-      assert.equal(await pragma("synchronous"), 2n);
+      assert.equal(await pragma("synchronous"), 1n);
       assert.equal(await pragma("locking_mode"), "exclusive");
       assert.equal(await pragma("foreign_keys"), 1n);
       await db.destroy();

@@ -6,6 +6,7 @@
  * SELECT would quietly return no rows.
  */
 import { DatabaseSync, type SQLInputValue } from "node:sqlite";
+import { LogSync } from "./log-sync.ts";
 import { assert } from "@conclave/bytes";
 import { StoreUnavailable } from "@conclave/node";
 import { sql, SqliteAdapter, SqliteDialect, type SqliteDatabase, type SqliteStatement } from "kysely";
@@ -14,7 +15,10 @@ import type { Database, SchemaDialect } from "./dialect.ts";
 /** "CNCH": SQLite's application id of our histories. */
 const APPLICATION_ID = 0x434e_4348;
 
-/** Opens the file, locked for this process and durable. Throws what SQLite throws, or `StoreUnavailable`. */
+/** Statements kept ready. The store has about a hundred; ones with lists of values in them come and go. */
+const MAX_STATEMENTS = 256;
+
+/** Opens the file, locked for this process. What is written survives the process at once, and a power cut after `sync`. Throws what SQLite throws, or `StoreUnavailable`. */
 export function openSqlite(file: string): Database {
   const db = new DatabaseSync(file, { timeout: 0, defensive: true, enableForeignKeyConstraints: true });
   try {
@@ -22,7 +26,9 @@ export function openSqlite(file: string): Database {
     db.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA trusted_schema = OFF; BEGIN EXCLUSIVE; COMMIT");
     claim(db, file);
     makeDurable(db, file);
-    return { dialect: new DurableSqliteDialect({ database: shimmed(db) }), schema: sqliteSchema };
+    const changes = db.prepare("SELECT total_changes() AS changes");
+    const log = new LogSync(`${file}-wal`, () => Number(changes.get()!["changes"]));
+    return { dialect: new DurableSqliteDialect({ database: shimmed(db) }), schema: sqliteSchema, log };
   } catch (cause) {
     db.close();
     throw cause;
@@ -44,11 +50,15 @@ function claim(db: DatabaseSync, file: string): void {
   db.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
 }
 
-/** Asks for full durability and reads back whether we have it. */
+/**
+ * Asks for a write-ahead log that survives the process, and reads back whether we have it. Its way to the disk itself is ours
+ * (`LogSync`): SQLite would stop this thread for every commit, and history is no promise: a node that loses its last
+ * moments to a power cut hears them again from its peers.
+ */
 function makeDurable(db: DatabaseSync, file: string): void {
-  db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA fullfsync = ON");
-  const SYNCHRONOUS_FULL = 2;
-  for (const [name, value] of Object.entries({ journal_mode: "wal", synchronous: SYNCHRONOUS_FULL })) {
+  db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA fullfsync = ON");
+  const SYNCHRONOUS_NORMAL = 1;
+  for (const [name, value] of Object.entries({ journal_mode: "wal", synchronous: SYNCHRONOUS_NORMAL })) {
     const actual = pragma(db, name);
     if (actual !== value)
       throw new StoreUnavailable(
@@ -73,18 +83,27 @@ class DurableSqliteDialect extends SqliteDialect {
 
 /** A `node:sqlite` database in the shape that Kysely's driver expects. Whole numbers come back as bigint. */
 export function shimmed(db: DatabaseSync): SqliteDatabase {
+  const ready = new Map<string, SqliteStatement>();
+  const prepare = (sql: string): SqliteStatement => {
+    const statement = db.prepare(sql);
+    statement.setReadBigInts(true);
+    return {
+      // A statement that has columns gives rows: SELECT, PRAGMA, anything with RETURNING.
+      reader: statement.columns().length > 0,
+      all: (parameters) => statement.all(...parameters.map(bindable)),
+      run: (parameters) => statement.run(...parameters.map(bindable)),
+      iterate: (parameters) => statement.iterate(...parameters.map(bindable)),
+    };
+  };
   return {
     close: () => db.close(),
-    prepare(sql): SqliteStatement {
-      const statement = db.prepare(sql);
-      statement.setReadBigInts(true);
-      return {
-        // A statement that has columns gives rows: SELECT, PRAGMA, anything with RETURNING.
-        reader: statement.columns().length > 0,
-        all: (parameters) => statement.all(...parameters.map(bindable)),
-        run: (parameters) => statement.run(...parameters.map(bindable)),
-        iterate: (parameters) => statement.iterate(...parameters.map(bindable)),
-      };
+    prepare(sql) {
+      const known = ready.get(sql);
+      if (known !== undefined) return known;
+      if (ready.size >= MAX_STATEMENTS) ready.delete(ready.keys().next().value!);
+      const made = prepare(sql);
+      ready.set(sql, made);
+      return made;
     },
   };
 }

@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { StoreUnavailable, type Store, type StoreTables } from "@conclave/node";
 import { Kysely } from "kysely";
 import { auditOn } from "./audit.ts";
-import type { Database } from "./dialect.ts";
+import type { Database, DurableLog } from "./dialect.ts";
 import { eventsOn } from "./events.ts";
 import { unavailable } from "./failures.ts";
 import { messagesOn } from "./messages.ts";
@@ -32,11 +32,11 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   }
 }
 
-async function openOn({ dialect, schema }: Database, where: string): Promise<Store> {
+async function openOn({ dialect, schema, log }: Database, where: string): Promise<Store> {
   const db = new Kysely<Schema>({ dialect });
   try {
     await migrate(db, migrationsFor(schema), where);
-    return new SqlStore(db, where);
+    return new SqlStore(db, log, where);
   } catch (cause) {
     await db.destroy();
     throw cause;
@@ -57,11 +57,14 @@ class SqlStore implements Store {
   readonly addresses: StoreTables["addresses"];
   readonly audit: StoreTables["audit"];
   readonly #db: Kysely<Schema>;
+  readonly #log: DurableLog;
+
   readonly #where: string;
   #closed = false;
 
-  constructor(db: Kysely<Schema>, where: string) {
+  constructor(db: Kysely<Schema>, log: DurableLog, where: string) {
     this.#db = db;
+    this.#log = log;
     this.#where = where;
     const tables = this.#tablesOn(db);
     this.requests = tables.requests;
@@ -93,11 +96,17 @@ class SqlStore implements Store {
     }
   }
 
+  durable(): Promise<void> {
+    return this.#guard(() => this.#log.now());
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
     try {
+      await this.#log.now();
       await this.#db.destroy();
+      await this.#log.close();
     } catch (cause) {
       throw unavailable(this.#where, cause);
     }
@@ -106,7 +115,10 @@ class SqlStore implements Store {
   readonly #guard: Guard = async (work) => {
     if (this.#closed) throw new StoreUnavailable("unavailable", `store ${this.#where}: it is closed`);
     try {
-      return await work();
+      const outcome = await work();
+      // Nobody waits for it here; who has to, asks `durable`, which says what went wrong.
+      this.#log.now().catch(() => {});
+      return outcome;
     } catch (cause) {
       throw unavailable(this.#where, cause);
     }

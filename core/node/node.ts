@@ -168,12 +168,12 @@ export class ConclaveNode {
 
   /** Throws what `Payments.create` throws. */
   createPayment(wish: PaymentWish): Promise<RequestId> {
-    return this.#context.slowLane.run(() => this.#payments.create(wish));
+    return this.#takeIn(() => this.#payments.create(wish));
   }
 
   /** Throws what `Messages.create` throws. */
   signMessage(wish: MessageWish): Promise<RequestId> {
-    return this.#context.slowLane.run(() => this.#messages.create(wish));
+    return this.#takeIn(() => this.#messages.create(wish));
   }
 
   /** A message's row. Throws `RangeError` for one that this node does not know. */
@@ -190,7 +190,7 @@ export class ConclaveNode {
 
   /** Ask the cluster for a key, unless one of this name is there or under way. */
   requestKey(wish: KeyWish): Promise<RequestId> {
-    return this.#context.slowLane.run(() => this.#keys.ask(wish));
+    return this.#takeIn(() => this.#keys.ask(wish));
   }
 
   /** Active keys that this node holds a share of. */
@@ -205,12 +205,12 @@ export class ConclaveNode {
 
   /** Have two nodes make their edge of a key anew. Throws `RekeyRefused`. */
   rekey(key: Uint8Array, a: NodeId, b: NodeId): Promise<RequestId> {
-    return this.#context.slowLane.run(() => this.#keys.rekey(key, a, b));
+    return this.#takeIn(() => this.#keys.rekey(key, a, b));
   }
 
   /** Have signatures with a key for messages prepared, 1 to 20. Throws `PresignRefused`. */
   presign(key: Uint8Array, count: number): Promise<RequestId> {
-    return this.#context.slowLane.run(() => this.#keys.presign(key, count));
+    return this.#takeIn(() => this.#keys.presign(key, count));
   }
 
   /** The wallet's accounts that have a key. */
@@ -264,6 +264,13 @@ export class ConclaveNode {
   /** The chain may have moved: look at payments now. */
   chainMoved(): void {
     this.#settlement.lookNow();
+  }
+
+  /** What a client is told of survives a power cut. It is under way already when the disk confirms it. */
+  async #takeIn(work: () => Promise<RequestId>): Promise<RequestId> {
+    const id = await this.#context.slowLane.run(work);
+    await this.#parts.store.durable();
+    return id;
   }
 
   // What arrives.

@@ -36,5 +36,10 @@ export interface Store extends StoreTables {
    * given and never the store itself, which waits for `work` to end. No network waits inside.
    */
   transaction<T>(work: (tables: StoreTables) => Promise<T>): Promise<T>;
+  /**
+   * Resolves once everything that was written before survives a power cut. Single writes survive the process at once; what a
+   * client was told is waited for, what peers can tell again is not.
+   */
+  durable(): Promise<void>;
   close(): Promise<void>;
 }

@@ -192,6 +192,11 @@ export class Machine {
     this.#storeFault = null;
   }
 
+  /** With the process go the store's last writes, which the disk had not taken yet. Promises are on the disk when they are made. */
+  loseLastWrites(lost: number): void {
+    this.#store.powerCut(lost);
+  }
+
   /** History is lost; promises and shares are not. */
   loseStore(): void {
     this.#store = memoryStore();
@@ -261,7 +266,8 @@ export class Machine {
         .filter(([, table]) => typeof table === "object")
         .map(([name, table]) => [name, mortal(table as object, life, after)]),
     );
-    const whole = { transaction: store.transaction.bind(store), close: () => Promise.resolve() };
+    const durable = (): Promise<void> => store.durable();
+    const whole = { transaction: store.transaction.bind(store), durable, close: () => Promise.resolve() };
     return { ...tables, ...mortal(whole, life, after) } as unknown as Store;
   }
 }

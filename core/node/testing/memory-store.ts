@@ -11,8 +11,16 @@ import { requestsOver } from "./memory-store/requests.ts";
 import { transactionsOver } from "./memory-store/transactions.ts";
 import { votesOver } from "./memory-store/votes.ts";
 
-/** A store that forgets everything with the process. `tamper` edits its rows behind its back, for tests of `verify`. */
-export type MemoryStore = Store & { tamper(edit: (audit: AuditRow[]) => void): void };
+/** Calls that a power cut may undo: more than a process makes in the moments before its disk is asked to keep them. */
+const MAX_UNDOABLE = 64;
+
+/** A store that forgets everything with the process. */
+export type MemoryStore = Store & {
+  /** Edits its rows behind its back, for tests of `verify`. */
+  tamper(edit: (audit: AuditRow[]) => void): void;
+  /** The last `lost` calls never happened, as far as nobody waited for `durable` after them. */
+  powerCut(lost: number): void;
+};
 
 export function memoryStore(): MemoryStore {
   let contents: Contents = {
@@ -29,6 +37,8 @@ export function memoryStore(): MemoryStore {
     audit: [],
   };
   let closed = false;
+  /** What it held before each of the last writes that a power cut may undo; the oldest first. */
+  let undoable: Contents[] = [];
   let queue: Promise<unknown> = Promise.resolve();
 
   // One piece of work at a time, on a copy that becomes the contents if the work succeeds.
@@ -37,6 +47,7 @@ export function memoryStore(): MemoryStore {
       if (closed) throw new StoreUnavailable("unavailable", "the store is closed");
       const draft = copyOf(contents);
       const outcome = await work(tablesOver(draft));
+      undoable = [...undoable, contents].slice(-MAX_UNDOABLE);
       contents = draft;
       return outcome;
     });
@@ -66,6 +77,16 @@ export function memoryStore(): MemoryStore {
     addresses: each("addresses"),
     audit: each("audit"),
     transaction,
+    durable: () =>
+      queue.then(() => {
+        undoable = [];
+      }),
+    powerCut(lost) {
+      const kept = undoable.at(-Math.min(lost, undoable.length));
+      if (lost === 0 || kept === undefined) return;
+      contents = kept;
+      undoable = [];
+    },
     async close() {
       await queue;
       closed = true;

@@ -261,6 +261,7 @@ export const FAULTS: readonly string[] = [
   "link cut one way",
   "one-way",
   "crash",
+  "power cut",
   ...WRITE_FAULTS,
   "killed after a write to the store",
   "clock skew",

@@ -9,7 +9,7 @@ import { deriveScript, type Wallet } from "@conclave/bitcoin";
 import { rosterHash, type NodeId } from "@conclave/consensus";
 import { loadIdentity, type CustodyEvent, type CustodyPort } from "@conclave/custody";
 import { EnvelopeReader, memoryVault } from "@conclave/custody/testing";
-import { seededDice } from "@conclave/protocol/testing";
+import { seededDice, type Dice } from "@conclave/protocol/testing";
 import type { Notice } from "../context.ts";
 import { DEFAULT_TIMINGS, type Timings } from "../timings.ts";
 import { SimulatedChain } from "./chain.ts";
@@ -103,6 +103,8 @@ class Life {
   readonly #machines: readonly Machine[];
   readonly #clients: Clients;
   readonly #suspicion = new Suspicion();
+  /** Whether a crash takes the store's last writes along. Of its own stream, so that it moves nothing else in a life. */
+  readonly #powerCuts: Dice;
   /** Edges, by their ends, that the operator wants anew. */
   readonly #rekeyed = new Set<string>();
   #chainChanges = -1;
@@ -112,6 +114,7 @@ class Life {
   constructor(scenario: Scenario, options: LifeOptions) {
     this.#scenario = scenario;
     this.#options = options;
+    this.#powerCuts = seededDice(`power/${scenario.seed}`);
     this.#committee = committeeOf(scenario.size, scenario.scheme);
     this.#wallet = walletOf(this.#committee);
     const { nodes } = this.#committee;
@@ -254,6 +257,7 @@ class Life {
         if (machine!.node === null) return;
         this.#count("crash");
         machine!.crash("killed");
+        if (this.#powerCuts.chance(0.5)) this.#cutPower(machine!);
         return this.#rebootAfter(machine!, trouble.downMs);
       case "write":
         return machine!.failAppend(trouble.skip, trouble.fault, () => {
@@ -289,6 +293,11 @@ class Life {
         this.#count("clock skew");
         machine!.skewMs = trouble.byMs;
     }
+  }
+
+  #cutPower(machine: Machine): void {
+    this.#count("power cut");
+    machine.loseLastWrites(1 + this.#powerCuts.below(40));
   }
 
   #rebootAfter(machine: Machine, delayMs: number): void {
