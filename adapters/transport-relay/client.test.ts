@@ -251,7 +251,32 @@ describe("a client bounds what it keeps", () => {
       await pause(1);
     }
     assert(taken < 100, "the client never refused");
-    assert(alice.unsentBytes <= 9 << 20);
+    assert(alice.unsentBytes <= 3 << 20, `${alice.unsentBytes} bytes`);
+    // Signs of life still pass, for a while.
+    let signs = 0;
+    while (signs < 10_000 && alice.post(alice.letter(place, new Uint8Array(60), soon), { urgent: true })) signs += 1;
+    assert(signs > 100 && signs < 10_000, `${signs} signs`);
+  });
+
+  it("publishes no more into it either, and says that nothing was confirmed", async () => {
+    const relay = await hostileRelay();
+    closing.push(() => relay.close());
+    const alice = clientOf({ urls: [relay.url], clock: hurriedClock(10) });
+    await until("connected", () => alice.relays[0]!.up);
+    relay.freeze();
+    const ends = Promise.allSettled(
+      Array.from({ length: 12 }, () => alice.publish(broadcast(), new Uint8Array(1 << 20), { ttlSeconds: 300 })),
+    );
+    let most = 0;
+    for (let look = 0; look < 50; look++) {
+      most = Math.max(most, alice.unsentBytes);
+      await pause(2);
+    }
+    assert(most > 0 && most <= 3 << 20, `${most} bytes`);
+    for (const end of await ends) {
+      assert(end.status === "rejected" && end.reason instanceof RelayUnreachable);
+      assert.match(end.reason.message, /no confirmation within|stopped answering|connecting/);
+    }
   });
 });
 

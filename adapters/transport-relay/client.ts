@@ -21,7 +21,7 @@ import { systemClock } from "./clock.ts";
 import { AskExpired, ClientClosed } from "./errors.ts";
 import { HttpPipe } from "./http-pipe.ts";
 import { Outbox } from "./outbox.ts";
-import type { Pipe } from "./pipe.ts";
+import type { Pipe, PostTerms } from "./pipe.ts";
 import { systemPlatform, type Platform } from "./platform.ts";
 import { WebSocketPipe } from "./websocket-pipe.ts";
 
@@ -58,7 +58,7 @@ const DEFAULT_LIMITS: ClientLimits = { keptBytes: 64 << 20, asks: 4_096 };
 export type RelayNotice =
   | { readonly kind: "up"; readonly url: string }
   | { readonly kind: "down"; readonly url: string; readonly reason: string }
-  /** A relay would not keep what was posted to a mailbox. */
+  /** A relay would not keep what was posted to a mailbox, or a question. */
   | { readonly kind: "refused"; readonly url: string; readonly id: string; readonly reason: string }
   /** A relay handed over something that nobody of good will published, or nobody here asked for. */
   | { readonly kind: "dropped"; readonly url: string; readonly why: string };
@@ -68,7 +68,7 @@ export const MAX_RELAYS = 8;
 /** How long a relay is asked to remember a mailbox's reader; renewed at half. */
 const SUBSCRIPTION_TTL_SECONDS = 60;
 const RENEW_MS = (SUBSCRIPTION_TTL_SECONDS * 1_000) / 2;
-/** After an answer that is not authentic the relays are asked again, not faster than this. */
+/** After an answer that is not authentic, or a refusal, the relays are asked again, not faster than this. */
 const ASK_AGAIN_MS = 500;
 
 /** A message as it was published: `bytes` are what its sender signed, and the signature. */
@@ -154,7 +154,7 @@ export class RelayClient {
         up: (): void => this.#up(pipe),
         down: (reason: string): void => this.#observe({ kind: "down", url, reason }),
         received: (frame: Uint8Array): void => this.#received(url, frame),
-        refused: (id: string, reason: string): void => this.#observe({ kind: "refused", url, id, reason }),
+        refused: (id: string, reason: string): void => this.#refused(url, { id, reason }),
       };
       const pipe: Pipe = new Kind({ url, platform, clock, rng, makeMarker, events });
       return pipe;
@@ -240,9 +240,9 @@ export class RelayClient {
    * Hand a letter to every relay that takes more at this moment, and forget it. False if none did: a relay that stands still
    * costs a bounded amount of memory.
    */
-  post(letter: Uint8Array): boolean {
+  post(letter: Uint8Array, terms: PostTerms = {}): boolean {
     let taken = false;
-    for (const pipe of this.#pipes) if (pipe.post(letter)) taken = true;
+    for (const pipe of this.#pipes) if (pipe.post(letter, terms)) taken = true;
     return taken;
   }
 
@@ -322,6 +322,13 @@ export class RelayClient {
     this.#outbox.repeat(pipe);
     this.#observe({ kind: "up", url: pipe.url });
     for (const callback of this.#onUp) callback();
+  }
+
+  /** A letter that a relay would not keep, or a question that it would not. */
+  #refused(url: string, { id, reason }: { readonly id: string; readonly reason: string }): void {
+    this.#observe({ kind: "refused", url, id, reason });
+    const question = this.#questions.get(id);
+    if (question !== undefined) this.#askAgain(question, ASK_AGAIN_MS);
   }
 
   #received(url: string, bytes: Uint8Array): void {

@@ -5,7 +5,7 @@ import { Backoff } from "./backoff.ts";
 import { RelayRefused } from "./errors.ts";
 import { NoHttpAnswer, request, type HttpAnswer } from "./http-requests.ts";
 import { isOld, newMarker, type Marker } from "./marker.ts";
-import { MAX_UNSENT_BYTES, PipeBroken, type Pipe, type PipeParts } from "./pipe.ts";
+import { hasRoom, PipeBroken, type Pipe, type PipeParts, type PostTerms } from "./pipe.ts";
 
 /** How long a question waits at the relay; proxies cut what waits for a minute. Shorter where questions take turns. */
 const LONG_WAIT_SECONDS = 20;
@@ -18,6 +18,8 @@ const ATTEMPTS = 4;
 const MAX_ANSWER_BYTES = 16 << 20;
 /** How often a relay is asked whether it still is the one that we spoke to. */
 const HEARTBEAT_MS = 5_000;
+/** Posts under way: each is a request of its own, however short. */
+const MAX_SENDING = 32;
 /** An answer to a publish is a line. */
 const MAX_VERDICT_BYTES = 64 << 10;
 const LENGTH_BYTES = 4;
@@ -42,6 +44,7 @@ export class HttpPipe implements Pipe {
   #isUp = false;
   #reason = "connecting";
   #unsentBytes = 0;
+  #sending = 0;
   #resting = false;
   #marker: Marker | null = null;
   #nextHeartbeat: Timer | null = null;
@@ -80,8 +83,9 @@ export class HttpPipe implements Pipe {
     }
   }
 
-  post(frame: Uint8Array): boolean {
-    if (!this.#isUp || this.#unsentBytes + frame.length > MAX_UNSENT_BYTES) return false;
+  post(frame: Uint8Array, terms: PostTerms): boolean {
+    const crowded = this.#sending >= MAX_SENDING && terms.urgent !== true;
+    if (!this.#isUp || crowded || !hasRoom(this.#unsentBytes, frame, terms)) return false;
     void this.#post(frame);
     return true;
   }
@@ -121,10 +125,12 @@ export class HttpPipe implements Pipe {
   /** Null if no answer came. */
   async #send(body: Uint8Array): Promise<HttpAnswer | null> {
     this.#unsentBytes += body.length;
+    this.#sending += 1;
     try {
       return await this.#request("v1/msg", { body, timeoutMs: TIMEOUT_MS, maxBytes: MAX_VERDICT_BYTES });
     } finally {
       this.#unsentBytes -= body.length;
+      this.#sending -= 1;
     }
   }
 

@@ -36,7 +36,7 @@ export interface Pipe {
   /** Resolves when the relay has the message. Rejects with `RelayRefused`, or `PipeBroken` if that is not known. */
   publish(frame: Uint8Array): Promise<void>;
   /** Hands a message over and forgets it. False if the relay is not there, or has not taken enough of what came before. */
-  post(frame: Uint8Array): boolean;
+  post(frame: Uint8Array, terms: PostTerms): boolean;
   /** Asks with this header, again and again until `forget` where the relay does not wait for us. */
   ask(header: Uint8Array): void;
   forget(id: string): void;
@@ -49,5 +49,19 @@ export class PipeBroken extends Error {
   override readonly name = "PipeBroken";
 }
 
-/** Bytes given to one relay that it has not taken: room for eight largest messages, and a bound for a relay that stands still. */
-export const MAX_UNSENT_BYTES = 8 << 20;
+/**
+ * Bytes given to one relay that have not left: room for a largest message behind another, and so few that what is urgent is
+ * not late behind them on a line of 10 Mbit/s. It also bounds what a relay costs that stands still.
+ */
+const MAX_UNSENT_BYTES = (5 << 20) / 2;
+/** Beyond that, for signs of life: some hundred of them. */
+const URGENT_RESERVE_BYTES = 1 << 18;
+
+export interface PostTerms {
+  /** A few bytes that have to get through though much else waits. */
+  readonly urgent?: boolean;
+}
+
+/** Whether a pipe that has so much unsent takes a frame. */
+export const hasRoom = (unsentBytes: number, frame: Uint8Array, { urgent = false }: PostTerms = {}): boolean =>
+  unsentBytes + frame.length <= MAX_UNSENT_BYTES + (urgent ? URGENT_RESERVE_BYTES : 0);

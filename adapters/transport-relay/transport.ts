@@ -144,7 +144,7 @@ class RelayTransport implements Transport {
       clock: this.#clock,
       rng: randomBytes,
       timings,
-      post: (packet, terms) => client.post(client.letter(outgoing, packet, terms)),
+      post: (packet, terms) => client.post(client.letter(outgoing, packet, terms), terms),
       events: {
         link: (up) => handler.link(peer, up),
         frame: (frame) => handler.frame(peer, frame),

@@ -4,7 +4,7 @@ import { encodeHeader, HEADER_BYTES, ID_BYTES } from "@conclave/relay";
 import { Backoff } from "./backoff.ts";
 import { Confirmations } from "./confirmations.ts";
 import { isOld, MARKER_TTL_SECONDS, newMarker, type Marker } from "./marker.ts";
-import { MAX_UNSENT_BYTES, PipeBroken, type Pipe, type PipeParts } from "./pipe.ts";
+import { hasRoom, PipeBroken, type Pipe, type PipeParts, type PostTerms } from "./pipe.ts";
 import type { RelaySocket } from "./platform.ts";
 
 /** How often the relay is asked whether it is there; with half of this unanswered twice it is not. */
@@ -12,6 +12,8 @@ const PING_MS = 5_000;
 const SILENT_PINGS = 2;
 /** How long a connection may take to open. */
 const OPEN_PATIENCE_MS = 10_000;
+/** How soon a publish tries again that found the socket full. */
+const ROOM_RETRY_MS = 10;
 /** Kept of a relay's reason. */
 const MAX_REASON = 200;
 
@@ -49,13 +51,14 @@ export class WebSocketPipe implements Pipe {
   }
 
   async publish(frame: Uint8Array): Promise<void> {
+    while (this.#isUp && !hasRoom(this.unsentBytes, frame)) await this.#pause();
     if (!this.#isUp) throw new PipeBroken(this.#reason);
     this.#socket!.send(frame);
     await this.#confirmations.sent(toHex(frame.subarray(0, ID_BYTES)));
   }
 
-  post(frame: Uint8Array): boolean {
-    if (!this.#isUp || this.#socket!.bufferedAmount + frame.length > MAX_UNSENT_BYTES) return false;
+  post(frame: Uint8Array, terms: PostTerms): boolean {
+    if (!this.#isUp || !hasRoom(this.unsentBytes, frame, terms)) return false;
     this.#socket!.send(frame);
     return true;
   }
@@ -143,6 +146,13 @@ export class WebSocketPipe implements Pipe {
     // Without the marker nothing is confirmed any more: the next question brings another one.
     if (this.#marker !== null && id === toHex(this.#marker.id)) this.#marker = null;
     this.#parts.events.refused(id, reason);
+  }
+
+  /** A socket does not say when it has room again. */
+  #pause(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#parts.clock.schedule(ROOM_RETRY_MS, resolve);
+    });
   }
 
   #schedule(delayMs: number, fire: () => void): void {

@@ -32,8 +32,8 @@ const FRAMES_TTL_SECONDS = 15;
 const RECEIPT_DELAY_MS = 20;
 const RECEIPT_AT_PACKETS = MAX_UNDER_WAY / 4;
 const RECEIPT_AT_BYTES = MAX_BYTES_UNDER_WAY / 4;
-/** Packets without a receipt are sent again after this long: a relay lost them, or refused them for its quota. */
-const RESEND_MS = 1_000;
+/** Packets without a receipt are sent again after so many keep-alives: a relay lost them, or refused them for its quota. */
+const RESEND_TICKS = 2;
 /** Sent again at a time, so that a relay that only is slow is not buried. */
 const MAX_RESENT = 32;
 /** How soon a link tries again when no relay takes more. */
@@ -49,7 +49,14 @@ export interface LinkParts {
   readonly timings: LinkTimings;
   readonly events: LinkEvents;
   /** Hand a packet to the relays. False if none has room. `repeat` makes copies of one packet differ, so that a relay takes them. */
-  readonly post: (packet: Uint8Array, terms: { readonly ttlSeconds: number; readonly repeat: number }) => boolean;
+  readonly post: (packet: Uint8Array, terms: LinkPostTerms) => boolean;
+}
+
+export interface LinkPostTerms {
+  readonly ttlSeconds: number;
+  readonly repeat: number;
+  /** A sign of life, for which there is room when there is none for frames. */
+  readonly urgent: boolean;
 }
 
 export interface LinkEvents {
@@ -67,6 +74,8 @@ export class Link {
   /** What the peer's latest greeting would make with our offer. Up as soon as a packet under its keys arrives. */
   #pending: LinkSession | null = null;
   #session: LinkSession | null = null;
+  /** Keep-alives of our own: the link's time, that no clock can set. */
+  #ticks = 0;
   #silentKeepAlives = 0;
   #unreceipted = { packets: 0, bytes: 0 };
   #receiptTimer: Timer | null = null;
@@ -107,7 +116,7 @@ export class Link {
   relayReturned(): void {
     if (this.#closed) return;
     if (this.#session === null) return this.#greet(null);
-    this.#resend(this.#parts.clock.nowMs());
+    this.#resend(this.#ticks);
     this.#sendNote();
   }
 
@@ -133,6 +142,7 @@ export class Link {
     this.#closed = true;
     for (const timer of [this.#receiptTimer, this.#flushTimer, this.#answerTimer, this.#tickTimer]) timer?.cancel();
     this.#queue.clear();
+    this.#offer.secret.fill(0);
     this.#session?.wipe();
     this.#pending?.wipe();
     this.#session = null;
@@ -246,9 +256,9 @@ export class Link {
   /** False if no relay has room; then `#flush` goes on when one may have. */
   #postFrames(underWay: UnderWay): boolean {
     const { clock, post } = this.#parts;
-    if (post(underWay.packet, { ttlSeconds: FRAMES_TTL_SECONDS, repeat: underWay.times })) {
+    if (post(underWay.packet, { ttlSeconds: FRAMES_TTL_SECONDS, repeat: underWay.times, urgent: false })) {
       underWay.times += 1;
-      underWay.sentAtMs = clock.nowMs();
+      underWay.sentAtTick = this.#ticks;
       return true;
     }
     this.#flushTimer ??= clock.schedule(ROOM_RETRY_MS, () => {
@@ -258,14 +268,14 @@ export class Link {
     return false;
   }
 
-  #resend(limitMs: number): void {
-    const overdue = this.#session?.outgoing.notSentSince(limitMs) ?? [];
+  #resend(sinceTick: number): void {
+    const overdue = this.#session?.outgoing.notSentSince(sinceTick) ?? [];
     for (const underWay of overdue.slice(0, MAX_RESENT)) if (!this.#postFrames(underWay)) return;
   }
 
   #postSign(packet: Uint8Array): void {
     // A lost sign is followed by another.
-    this.#parts.post(packet, { ttlSeconds: SIGN_TTL_SECONDS, repeat: 0 });
+    this.#parts.post(packet, { ttlSeconds: SIGN_TTL_SECONDS, repeat: 0, urgent: true });
   }
 
   #sendNote(): void {
@@ -297,6 +307,7 @@ export class Link {
   #scheduleTick(): void {
     this.#tickTimer = this.#parts.clock.schedule(this.#parts.timings.keepAliveMs, () => {
       this.#scheduleTick();
+      this.#ticks += 1;
       this.#tick();
     });
   }
@@ -310,7 +321,7 @@ export class Link {
       if (!this.#closed) this.#greet(null);
       return;
     }
-    this.#resend(this.#parts.clock.nowMs() - RESEND_MS);
+    this.#resend(this.#ticks - RESEND_TICKS);
     this.#sendNote();
   }
 }

@@ -29,8 +29,8 @@ export class ReceiveWindow {
 /** A packet that the peer has not said it has. */
 export interface UnderWay {
   readonly packet: Uint8Array;
-  /** When a relay had it last; null: none had room yet. */
-  sentAtMs: number | null;
+  /** At which tick of its link a relay had it last; null: none had room yet. */
+  sentAtTick: number | null;
   /** How often it was handed to a relay. */
   times: number;
 }
@@ -52,7 +52,7 @@ export class SendWindow {
 
   /** One more packet, at `next`, for the caller to send. */
   add(packet: Uint8Array): UnderWay {
-    const underWay: UnderWay = { packet, sentAtMs: null, times: 0 };
+    const underWay: UnderWay = { packet, sentAtTick: null, times: 0 };
     this.#underWay.set(this.#next++, underWay);
     this.#bytes += packet.length;
     return underWay;
@@ -67,9 +67,9 @@ export class SendWindow {
     for (const number of above) this.#drop(number);
   }
 
-  /** Packets that no relay was given after `limitMs`, oldest first. */
-  notSentSince(limitMs: number): readonly UnderWay[] {
-    return [...this.#underWay.values()].filter(({ sentAtMs }) => sentAtMs === null || sentAtMs <= limitMs);
+  /** Packets that no relay was given after this tick, oldest first. */
+  notSentSince(tick: number): readonly UnderWay[] {
+    return [...this.#underWay.values()].filter(({ sentAtTick }) => sentAtTick === null || sentAtTick <= tick);
   }
 
   #drop(number: number): void {
