@@ -34,6 +34,8 @@ const OWNER_ONLY = 0o600;
 export interface JournalParts {
   readonly log: Logger;
   readonly failed: () => void;
+  readonly retryMs?: number;
+  readonly slackBytes?: number;
 }
 
 export class Journal {
@@ -100,8 +102,9 @@ export class Journal {
   tidy(mailroom: Mailroom): void {
     const { bytes, messages } = mailroom.stats;
     const live = bytes + messages * RECORD_OVERHEAD_BYTES;
-    const retry = this.#trouble !== null && performance.now() - this.#triedMs > RETRY_MS;
-    if (retry || (this.#trouble === null && this.#size > 2 * live + SLACK_BYTES)) this.#rewrite(mailroom);
+    const { retryMs = RETRY_MS, slackBytes = SLACK_BYTES } = this.#parts;
+    const retry = this.#trouble !== null && performance.now() - this.#triedMs >= retryMs;
+    if (retry || (this.#trouble === null && this.#size > 2 * live + slackBytes)) this.#rewrite(mailroom);
     if (!this.#dirty || this.#syncing) return;
     this.#dirty = false;
     this.#syncing = true;
@@ -146,8 +149,9 @@ export class Journal {
       fsyncSync(fd);
       renameSync(path, this.#file);
       syncFolder(dirname(this.#file));
-      closeSync(this.#fd);
+      const old = this.#fd;
       [this.#fd, this.#size, this.#dirty, this.#trouble] = [fd, size, false, null];
+      closeSync(old);
       this.#parts.log.debug({ bytes: size }, "journal written anew");
     } catch (error) {
       if (fd !== null && fd !== this.#fd) closeSync(fd);
