@@ -27,10 +27,15 @@ const PATIENCE_MS = 30_000;
 const QUIET_TURNS = 25;
 
 /** Lets time pass until `condition` holds. */
-export async function eventually(network: TransportNetwork, what: string, condition: () => boolean): Promise<void> {
-  const deadlineMs = Date.now() + PATIENCE_MS;
+export async function eventually(
+  network: TransportNetwork,
+  what: string,
+  condition: () => boolean,
+  patienceMs = PATIENCE_MS,
+): Promise<void> {
+  const deadlineMs = Date.now() + patienceMs;
   while (!condition()) {
-    assert(Date.now() < deadlineMs, `not within ${PATIENCE_MS} ms: ${what}`);
+    assert(Date.now() < deadlineMs, `not within ${patienceMs} ms: ${what}`);
     await pass(network);
   }
 }
