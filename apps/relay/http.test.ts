@@ -115,6 +115,15 @@ describe("POST /v1/msg", () => {
   });
 });
 
+test("POST /v1/msg says when one address introduces too many senders", async (t) => {
+  const relay = await startAnywhere({ limits: { newSendersPerSecond: 1 } });
+  t.after(() => relay.close());
+  const answers = await Promise.all([1, 2, 3, 4].map((sender) => post(relay.url, letter({ sender }))));
+  const refused = answers.find(({ status }) => status !== 201);
+  assert.ok(refused !== undefined);
+  assert.equal((await problem(refused)).error, "too-many-senders");
+});
+
 describe("GET /v1/msg/:id", () => {
   let relay: Relay;
   before(async () => {

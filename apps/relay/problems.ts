@@ -41,6 +41,10 @@ export const REFUSALS: Readonly<Record<Refusal, Described>> = {
     status: 507,
     detail: "The relay is full: try again later, or use another relay. Those who waited have the message.",
   },
+  "too-many-senders": {
+    status: 429,
+    detail: "This address introduces too many new senders at once: try again in a second.",
+  },
   "too-many-asks": { status: 429, detail: "Too many questions wait for answers: let some end, or use another relay." },
 };
 

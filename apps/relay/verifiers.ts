@@ -2,8 +2,8 @@
 import { toHex } from "@conclave/bytes";
 import type { Ed25519Verifier, Engine } from "@conclave/crypto";
 
-/** Some hundred parties at a time, and room; a verifier is under a kilobyte. */
-const MAX_REMEMBERED = 1_024;
+/** As many senders as the mailroom remembers; a verifier takes about a kilobyte. */
+const MAX_REMEMBERED = 4_096;
 
 /** The same engine; `ed25519Verifier` looks a key up before it checks it, and keeps those used last. */
 export function withRememberedVerifiers(engine: Engine, maxRemembered = MAX_REMEMBERED): Engine {

@@ -20,6 +20,8 @@ export interface MailroomLimits {
    * with this one machine alone cannot fill a relay.
    */
   readonly sourceShare: number;
+  /** Senders that one source may introduce in a second: checking this many new keys takes a twentieth of a processor. */
+  readonly newSendersPerSecond: number;
   /** A message or question that wants to be kept longer is kept this long. */
   readonly ttlSeconds: number;
 }
@@ -33,6 +35,7 @@ export const DEFAULT_LIMITS: MailroomLimits = {
   connectionAsks: 16_384,
   asks: 131_072,
   sourceShare: 0.5,
+  newSendersPerSecond: 64,
   // The longest that a header can say (header.ts).
   ttlSeconds: 653_050,
 };

@@ -2,18 +2,26 @@
  * What a relay does with questions and messages (document 002's relay, RL-09): a place is empty, waited at, or holds a message.
  * Synchronous and without a clock: calls go in, effects come out, and whoever runs it carries them out in order.
  */
-import { assert, CodecError, toHex } from "@conclave/bytes";
+import { assert, CodecError, compareBytes, toHex } from "@conclave/bytes";
 import type { Engine } from "@conclave/crypto";
 import { FLAG_ONE_RECEIVER, HEADER_BYTES, ID_BYTES, decodeHeader, type Header } from "./header.ts";
 import { DEFAULT_LIMITS, type MailroomLimits } from "./limits.ts";
-import { objection, readFrame, type Frame } from "./message.ts";
+import { messageId, objection, readFrame, type Frame } from "./message.ts";
+import { Introductions } from "./introductions.ts";
 import { PassedOn } from "./passed-on.ts";
 import { isMailbox, placeOf, questionAt } from "./place.ts";
 import { Store, type Kept, type NoRoom } from "./store.ts";
 import { Waiting, type Connection, type Question } from "./waiting.ts";
 
 /** Why something was not done. The words go over the wire. */
-export type Refusal = "malformed" | "another-id" | "bad-signature" | "taken" | "too-many-asks" | NoRoom;
+export type Refusal =
+  | "malformed"
+  | "another-id"
+  | "bad-signature"
+  | "taken"
+  | "too-many-asks"
+  | "too-many-senders"
+  | NoRoom;
 
 export type Effect =
   | { readonly kind: "deliver"; readonly to: number; readonly bytes: Uint8Array }
@@ -56,6 +64,7 @@ export class Mailroom {
   readonly #store: Store;
   readonly #waiting: Waiting;
   readonly #passedOn = new PassedOn();
+  readonly #introductions: Introductions;
   readonly #connections = new Map<number, Connection>();
   #nextConnection = 1;
 
@@ -64,6 +73,7 @@ export class Mailroom {
     this.#limits = { ...DEFAULT_LIMITS, ...limits };
     this.#store = new Store(this.#limits);
     this.#waiting = new Waiting(this.#limits);
+    this.#introductions = new Introductions(this.#limits.newSendersPerSecond);
   }
 
   get limits(): MailroomLimits {
@@ -138,10 +148,8 @@ export class Mailroom {
     // Bytes that are here were verified when they came.
     if (this.#store.holds(kept.place, kept.signature, bytes))
       return { outcome: "repeated", delivered: 0, effects: before };
-    const wrong = objection(this.#engine, bytes, frame.message);
-    if (wrong !== null) {
-      return { outcome: wrong === "another id" ? "another-id" : "bad-signature", delivered: 0, effects: before };
-    }
+    const wrong = this.#objection(frame, bytes, kept, nowMs);
+    if (wrong !== null) return { outcome: wrong, delivered: 0, effects: before };
     const { outcome, delivered, effects } = isMailbox(frame.header)
       ? this.#post(kept, connection, nowMs)
       : this.#put(kept, connection, nowMs);
@@ -177,6 +185,20 @@ export class Mailroom {
   /** All messages that are kept. */
   *kept(): Generator<{ readonly bytes: Uint8Array; readonly untilSecond: number }> {
     yield* this.#store.all();
+  }
+
+  #objection(
+    { message }: Extract<Frame, { kind: "publish" }>,
+    bytes: Uint8Array,
+    { sender, source }: Kept,
+    nowMs: number,
+  ): Refusal | null {
+    // First what costs least.
+    if (compareBytes(messageId(this.#engine, message), message.header.id) !== 0) return "another-id";
+    if (!this.#introductions.admits(sender, source, Math.floor(nowMs / MS))) return "too-many-senders";
+    if (objection(this.#engine, bytes, message) !== null) return "bad-signature";
+    this.#introductions.remember(sender);
+    return null;
   }
 
   /** A single message: to all who wait, and to whoever asks until its time is over. */

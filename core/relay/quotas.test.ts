@@ -75,6 +75,26 @@ describe("a full house", () => {
   });
 });
 
+describe("too many new senders", () => {
+  test("from one address wait for the next second; known ones, and other addresses, do not", () => {
+    const post = new Post(nodeEngine, { newSendersPerSecond: 3 });
+    const [mallory, alice] = [post.client("mallory"), post.client("alice")];
+    const outcome = (from: number, sender: number, tag: number): string =>
+      post.publish(from, letter({ sender, tag })).outcome;
+    const forged = letter({ sender: 12 }).map((byte, at) => (at === 150 ? byte ^ 1 : byte));
+    assert.equal(post.publish(mallory, forged).outcome, "bad-signature", "which cost as much");
+    assert.deepEqual(
+      [10, 11, 13].map((sender) => outcome(mallory, sender, 1)),
+      ["accepted", "accepted", "too-many-senders"],
+    );
+    assert.equal(outcome(mallory, 10, 2), "accepted");
+    assert.equal(outcome(alice, 13, 1), "accepted");
+    assert.equal(outcome(mallory, 13, 2), "accepted", "it is known now");
+    post.wait(1);
+    assert.equal(outcome(mallory, 14, 1), "accepted");
+  });
+});
+
 describe("too many questions", () => {
   const ask = (post: Post, from: number, tag: number): readonly string[] =>
     refusals(post.frame(from, questionFor(letter({ tag }))));
