@@ -216,9 +216,32 @@ for (const mode of ["websocket", "http"] as const) {
       await assert.rejects(alice.ask(machineRandom(32), soon), /at most 3 messages/);
       alice.close();
       await asks;
+      const bob = clientOf({ urls, mode });
+      const place = addressOf(bob, broadcast());
+      bob.subscribe(place, () => {});
+      await assert.rejects(bob.ask(bob.idOf(place), soon), /a message or a mailbox/);
     });
   });
 }
+
+describe("a client whose question is refused", () => {
+  it("asks again until there is room for it", async () => {
+    const { url } = await relayWith({ limits: { connectionAsks: 1 } });
+    const notices: RelayNotice[] = [];
+    const alice = clientOf({ urls: [url] });
+    const bob = clientOf({ urls: [url], observe: (notice) => notices.push(notice) });
+    await until("connected", () => bob.relays[0]!.up);
+    const places = [broadcast(1n), broadcast(2n)] as const;
+    const [first, second] = places.map((place) => bob.ask(bob.idOf(addressOf(alice, place)), soon));
+    await until("refused", () =>
+      notices.some((notice) => notice.kind === "refused" && notice.reason === "too-many-asks"),
+    );
+    await alice.publish(places[0], text("first"), soon);
+    assert.equal(bodyOf(await first!), "first");
+    await alice.publish(places[1], text("second"), soon);
+    assert.equal(bodyOf(await second!), "second");
+  });
+});
 
 describe("a client bounds what it keeps", () => {
   it("refuses to publish more than it can keep while no relay is there", async () => {

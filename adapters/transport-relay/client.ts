@@ -283,6 +283,8 @@ export class RelayClient {
     const question: Question = { id, ...terms, takers: known?.takers ?? new Set(), again: null };
     if (known === undefined && this.#questions.size >= this.#limits.asks)
       throw new RangeError(`a client asks for at most ${this.#limits.asks} messages at once`);
+    if (known !== undefined && known.flags !== terms.flags)
+      throw new RangeError("an id names a message or a mailbox, and this one is asked for as both");
     known?.again?.cancel();
     question.takers.add(taker);
     this.#questions.set(key, question);

@@ -14,6 +14,7 @@ import { startRelay, type Relay } from "@conclave/relay-service";
 import { Aborted, abortRun, connectRelay, RunFailed, runSession, Stalled, type RelayMode } from "../index.ts";
 import { machineRandom } from "../testing/cast.ts";
 import { makeKey, sign, type Party } from "../testing/party.ts";
+import { relayProcess } from "../testing/relay-process.ts";
 
 const engine = withKernels(nodeEngine);
 const closing: (() => void | Promise<void>)[] = [];
@@ -126,6 +127,24 @@ describe("a run over relays", () => {
     closing.push(() => back.close());
     const shares = await making;
     assert.equal(new Set(shares.map(({ record }) => engine.secp256k1.encode(record.publicKey).join())).size, 1);
+  });
+
+  it("goes on when the only relay is killed in the middle, and comes back knowing nothing", async () => {
+    const relay = await relayProcess();
+    closing.push(() => relay.kill());
+    const three = cast(3, [relay.url]);
+    let commits = 0;
+    // In the last round of the sum but one, each party has something to make durable: there the relay dies.
+    const commit = async (): Promise<void> => {
+      commits += 1;
+      if (commits > 1) return;
+      await relay.kill();
+      const back = await relayProcess(relay.port);
+      closing.push(() => back.kill());
+    };
+    const sums = three.map((party) => runSession({ ...sumOf(party), commit }));
+    for (const { total } of await Promise.all(sums)) assert.equal(total, 60);
+    assert.equal(commits, 3);
   });
 
   it("ends for everybody when one party calls it off, naming it and its code", async () => {
