@@ -1,10 +1,9 @@
 /** What may be known of a key by anybody. */
-import type { Group } from "@conclave/crypto";
+import { deriveChild, type Group } from "@conclave/crypto";
 import type { Scheme } from "@conclave/keys";
 import type { PartyIndex } from "@conclave/protocol";
 import { fingerprint } from "./invite.ts";
 import type { HeldKey } from "./keys.ts";
-import { childOf } from "./order.ts";
 
 export interface KeyFacts {
   readonly name: string;
@@ -30,6 +29,20 @@ export const factsOf = (group: Group, held: HeldKey): KeyFacts => ({
   isActive: held.certificates !== null,
 });
 
-/** The key of a child. Throws `RangeError` for an index that BIP32 declares invalid. */
-export const childKey = (group: Group, held: HeldKey, path: readonly number[]): Uint8Array =>
-  group.encode(childOf(group, held, path).publicKey);
+/** What BIP32 says of a child: enough to derive further ones. */
+export interface ChildFacts {
+  readonly publicKey: Uint8Array;
+  readonly chainCode: Uint8Array;
+  readonly path: readonly number[];
+}
+
+/** Throws `RangeError` for an index that BIP32 declares invalid. Ask `pathRefusal` first. */
+export function childFacts(
+  group: Group,
+  { share: { record } }: Pick<HeldKey, "share">,
+  path: readonly number[],
+): ChildFacts {
+  let child: { publicKey: typeof record.publicKey; chainCode: Uint8Array } = record;
+  for (const index of path) child = deriveChild(group, child, index);
+  return { publicKey: group.encode(child.publicKey), chainCode: child.chainCode.slice(), path };
+}

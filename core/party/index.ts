@@ -2,8 +2,8 @@ export { hasIdentity, MAX_GROUP, openIdentity, parseCard, printCard, readCard } 
 export type { Card, PartyIdentity } from "./card.ts";
 export { tell } from "./events.ts";
 export type { PartyEvent } from "./events.ts";
-export { childKey, factsOf } from "./facts.ts";
-export type { KeyFacts } from "./facts.ts";
+export { childFacts, factsOf } from "./facts.ts";
+export type { ChildFacts, KeyFacts } from "./facts.ts";
 export { PartyFailure } from "./failure.ts";
 export type { FailureCode } from "./failure.ts";
 export {
@@ -19,7 +19,7 @@ export {
 export type { Invite } from "./invite.ts";
 export { PartyKeys } from "./keys.ts";
 export type { DeadEdge, HeldKey } from "./keys.ts";
-export { MAX_MESSAGE_BYTES, pathRefusal } from "./order.ts";
+export { digestOf, MAX_MESSAGE_BYTES, pathRefusal } from "./order.ts";
 export type { Content, SignatureOrder } from "./order.ts";
 export { Party } from "./party.ts";
 export type { PartyParts } from "./party.ts";

@@ -1,0 +1,3 @@
+export { EXIT } from "./exit.ts";
+export type { ExitCode } from "./exit.ts";
+export { main } from "./main.ts";
