@@ -13,9 +13,9 @@ export const PING_EVERY_MS = 350;
 /** Pings in a row that nothing came back after. With the wait before the first: 1.4 to 1.75 s. */
 export const MISSED_PINGS = 4;
 
-/** What both of the library's kinds of session offer. */
+/** What both of the library's kinds of session offer; neither throws. */
 export interface Pulse {
-  ping(): boolean;
+  ping(): void;
   getMetrics(): { readonly packetsIn: number } | null;
 }
 

@@ -10,7 +10,7 @@ import { Heartbeat } from "./heartbeat.ts";
 import { ALPN, HANDSHAKE_MS, MAX_UNPROVEN } from "./limits.ts";
 import type { RegisteredPeer } from "./peer-registry.ts";
 import { inPrivateTemporary } from "./private-temporary.ts";
-import { watchHandshakes, type QuicLibrary } from "./quic-library.ts";
+import { isGone, unlessGone, watchHandshake, watchHandshakes, type QuicLibrary } from "./quic-library.ts";
 import { closeReason, Refused, REFUSAL_CODES } from "./refusal.ts";
 import { Session } from "./session.ts";
 
@@ -128,7 +128,8 @@ export class QuicEngine implements Engine {
     );
     let failure: string | null = null;
     native.on("error", (error) => (failure ??= error.message));
-    native.on("close", (info) => (failure ??= closeReason(info, "its")));
+    const handshake = watchHandshake(native);
+    native.on("close", (info) => (failure ??= closeReason(info, handshake.isDone() ? "our" : "its")));
     const patience = this.#awaitAnswer(native, peer.id, (reason) => {
       failure ??= reason;
       this.#end(native, 0);
@@ -136,17 +137,17 @@ export class QuicEngine implements Engine {
     try {
       await native.ready();
       this.#patienceMs.delete(peer.id);
-      patience.cancel();
+      return this.#session(native, native.openStream(), {
+        address: printAddress({ host, port }),
+        certificate: null,
+        hangUp: (code) => this.#end(native, code),
+      });
     } catch (cause) {
-      patience.cancel();
       this.#end(native, 0);
       throw new Refused("unproven", failure ?? (cause as Error).message, { cause });
+    } finally {
+      patience.cancel();
     }
-    return this.#session(native, native.openStream(), {
-      address: printAddress({ host, port }),
-      certificate: null,
-      hangUp: (code) => this.#end(native, code),
-    });
   }
 
   #awaitAnswer(native: QuicClientSession, peer: NodeId, giveUp: (reason: string) => void): Timer {
@@ -229,12 +230,12 @@ export class QuicEngine implements Engine {
 
   #incomingSession(native: QuicServerSession): void {
     const address = printAddress({ host: native.remoteAddress, port: native.remotePort });
-    native.on("error", () => native.close());
+    native.on("error", () => unlessGone(() => native.close()));
     native.once("stream", (stream) => {
       const session = this.#session(native, stream, {
         address,
         certificate: native.getPeerCertificate(),
-        hangUp: (code) => native.close(code),
+        hangUp: (code) => unlessGone(() => native.close(code)),
       });
       this.#incoming.add(session);
       session.onOver(() => {
@@ -251,7 +252,8 @@ export class QuicEngine implements Engine {
     parts: Pick<Session, "address" | "certificate"> & { readonly hangUp: (code: number) => void },
   ): Session {
     const session = new Session({ ...parts, stream, clock: this.#options.clock });
-    const rest = this.#heartbeat.follow(native, () => session.over("nobody answers there any more"));
+    const pulse = { getMetrics: () => native.getMetrics(), ping: () => unlessGone(() => void native.ping()) };
+    const rest = this.#heartbeat.follow(pulse, () => session.over("nobody answers there any more"));
     this.#sessions.add(session);
     session.onOver(() => {
       rest();
@@ -264,7 +266,12 @@ export class QuicEngine implements Engine {
   }
 
   #end(native: QuicClientSession, code: number): void {
-    const closing = native.close(code).finally(() => this.#closing.delete(closing));
+    const closing = native
+      .close(code)
+      .catch((error: unknown) => {
+        if (!isGone(error)) throw error;
+      })
+      .finally(() => this.#closing.delete(closing));
     this.#closing.add(closing);
   }
 

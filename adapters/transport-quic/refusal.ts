@@ -27,16 +27,14 @@ const TOLD: Readonly<Record<RefusalCode, string>> = {
 /** RFC 9000, 20.1: a TLS alert is this number and its own. */
 const CRYPTO_ERROR = 0x100;
 
-/** RFC 8446, 6.2, as BoringSSL chooses among them. `whose` certificate it is about. */
+/** RFC 8446, 6.2, as BoringSSL chooses among them: both ends of a certificate's time are called its expiry. `whose` certificate it is about. */
 const ALERTS: Readonly<Record<number, (whose: string) => string>> = {
-  42: (whose) => `${whose} certificate is for another name, or is not valid yet (bad_certificate)`,
+  42: (whose) => `${whose} certificate is for another name, or damaged (bad_certificate)`,
   43: (whose) => `${whose} certificate is of an unsupported kind (unsupported_certificate)`,
   44: (whose) => `${whose} certificate was revoked (certificate_revoked)`,
-  45: (whose) => `${whose} certificate has expired (certificate_expired)`,
+  45: (whose) => `${whose} certificate has expired, or is not valid yet (certificate_expired)`,
   46: (whose) => `${whose} certificate was not accepted (certificate_unknown)`,
   48: (whose) => `${whose} certificate was signed by another authority (unknown_ca)`,
-  51: (whose) =>
-    `${whose} certificate carries a false signature, perhaps of an authority with the same name (decrypt_error)`,
   116: (whose) => `${whose} certificate is missing (certificate_required)`,
   120: () => `it speaks another protocol than ours (no_application_protocol): run the same release on both`,
 };

@@ -78,7 +78,14 @@ export class Session implements Connection {
   }
 
   write(bytes: Uint8Array): boolean {
-    return this.#end === null && !this.#isEnding && this.#stream.write(bytes);
+    if (this.#end !== null || this.#isEnding) return false;
+    try {
+      return this.#stream.write(bytes);
+    } catch (error) {
+      // A QUIC stream throws, instead of saying so by an event, when its connection ended a moment ago.
+      this.over((error as Error).message);
+      return false;
+    }
   }
 
   attach(events: ConnectionEvents): void {

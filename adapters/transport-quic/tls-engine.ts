@@ -1,4 +1,5 @@
 /** TLS 1.3 over TCP: for networks that let no UDP through, and machines without the QUIC library's binary. */
+import { constants } from "node:crypto";
 import { createServer as createTcpServer, type Server, type Socket } from "node:net";
 import { connect, createServer, type Server as TlsServer, type SecureContextOptions, type TLSSocket } from "node:tls";
 import { Admission } from "./admission.ts";
@@ -31,7 +32,7 @@ export class TlsEngine implements Engine {
     this.#options = options;
     const { certificates } = options;
     this.#tls = createServer({
-      ...contextOf(certificates.current),
+      ...listenerContextOf(certificates.current),
       requestCert: true,
       rejectUnauthorized: true,
       ALPNProtocols: [ALPN],
@@ -42,7 +43,7 @@ export class TlsEngine implements Engine {
     this.#tcp = createTcpServer({ noDelay: true, pauseOnConnect: true }, (socket) => this.#arrived(socket));
     // Links that are up keep the session keys they have; only handshakes from now on see the new certificate.
     this.#stopFollowing = certificates.onChange((next) => {
-      this.#tls.setSecureContext(contextOf(next));
+      this.#tls.setSecureContext(listenerContextOf(next));
       this.#tellListening(next);
     });
   }
@@ -170,3 +171,9 @@ function contextOf(credentials: Credentials): SecureContextOptions {
   const { ca, certificate } = credentials;
   return { ca, cert: certificate, key: privateKeyPem(credentials), minVersion: "TLSv1.3", maxVersion: "TLSv1.3" };
 }
+
+/** No session is taken up again, because a certificate is judged in full handshakes only. Nor is there early data, ever. */
+const listenerContextOf = (credentials: Credentials): SecureContextOptions => ({
+  ...contextOf(credentials),
+  secureOptions: constants.SSL_OP_NO_TICKET,
+});

@@ -1,10 +1,11 @@
 /** Nodes with certificates of one authority, in folders that go when the test does. */
+import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { NodeId } from "@conclave/consensus";
-import type { Clock, Transport } from "@conclave/node";
+import type { Clock, Transport, TransportHandler } from "@conclave/node";
 import {
   CertManager,
   certsCa,
@@ -16,6 +17,8 @@ import {
   type QuicPeer,
   type QuicTransportOptions,
 } from "../index.ts";
+
+export const DAY_MS = 86_400_000;
 
 export const ROSTER_HASH = new Uint8Array(32).fill(7);
 
@@ -51,8 +54,8 @@ export interface TestCluster {
 export async function makeCluster(count: number): Promise<TestCluster> {
   const folder = mkdtempSync(join(tmpdir(), "conclave-quic-test-"));
   const authority = join(folder, "authority");
-  const nowMs = Date.now();
-  await certsCa({ folder: authority, name: "test", nowMs });
+  // Old enough for certificates that ended before today.
+  await certsCa({ folder: authority, name: "test", nowMs: Date.now() - 30 * DAY_MS });
   const nodes: TestNode[] = [];
   for (let n = 1; n <= count; n++) nodes.push(await makeNode({ folder, authority }, n));
   return { folder, authority, nodes, dispose: () => rmSync(folder, { recursive: true, force: true }) };
@@ -61,10 +64,10 @@ export async function makeCluster(count: number): Promise<TestCluster> {
 export async function makeNode(
   { folder, authority }: Pick<TestCluster, "folder" | "authority">,
   n: number,
-  name = `node-${n}`,
+  { name = `node-${n}`, nowMs = Date.now(), days = 10 } = {},
 ): Promise<TestNode> {
   const own = join(folder, `${name}-${randomBytes(3).toString("hex")}`);
-  await certsNode({ folder: own, name, authority, nowMs: Date.now() });
+  await certsNode({ folder: own, name, authority, nowMs, days });
   return { id: idOf(n), name, folder: own, tlsKey: tlsKeyOf(readFileSync(join(own, "node.crt"), "utf8")) };
 }
 
@@ -95,10 +98,13 @@ export async function openNode(
   node: TestNode,
   mode: QuicMode,
   peers: ReadonlyMap<NodeId, QuicPeer>,
-  options: Partial<QuicTransportOptions> & { readonly certificateClock?: Clock } = {},
+  options: Partial<QuicTransportOptions> & {
+    readonly certificateName?: string;
+    readonly certificateClock?: Clock;
+  } = {},
 ): Promise<OpenNode> {
-  const { certificateClock = systemClock, ...rest } = options;
-  const certificates = await CertManager.load({ folder: node.folder, name: node.name, clock: certificateClock });
+  const { certificateName = node.name, certificateClock = systemClock, ...rest } = options;
+  const certificates = await CertManager.load({ folder: node.folder, name: certificateName, clock: certificateClock });
   const events: QuicEvent[] = [];
   const transport = openQuicTransport({
     self: node.id,
@@ -123,3 +129,32 @@ export async function openNode(
   };
   return { transport, certificates, events, address };
 }
+
+/** Opens a node and starts it; nothing may come to it unless the test gave it a handler. */
+export type StartNode = (
+  node: TestNode,
+  mode: QuicMode,
+  peers: ReadonlyMap<NodeId, QuicPeer>,
+  options?: Parameters<typeof openNode>[3] & { readonly handler?: TransportHandler },
+) => Promise<OpenNode>;
+
+const NOBODY: TransportHandler = {
+  frame: () => assert.fail("a frame came from somebody who should have been refused"),
+  link: () => assert.fail("a link came up to somebody who should have been refused"),
+};
+
+/** A test with nodes that are closed when it ends, however it ends. */
+export const withNodes = (test: (start: StartNode) => Promise<void>) => async (): Promise<void> => {
+  const opened: OpenNode[] = [];
+  try {
+    await test(async (node, mode, peers, { handler = NOBODY, ...options } = {}) => {
+      const open = await openNode(node, mode, peers, options);
+      opened.push(open);
+      await open.transport.start(handler);
+      return open;
+    });
+  } finally {
+    for (const { certificates } of opened) certificates.stop();
+    await Promise.all(opened.map(({ transport }) => transport.close()));
+  }
+};

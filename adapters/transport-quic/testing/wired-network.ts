@@ -47,7 +47,7 @@ export async function wiredNetwork(mode: "quic" | "tls", cluster: TestCluster): 
       leave(id);
     },
     dispose: async () => {
-      for (const id of [...live.keys()]) leave(id);
+      for (const id of live.keys()) leave(id);
       await Promise.all(leaving);
       for (const { wire } of wires) wire.close();
     },
