@@ -114,7 +114,7 @@ async function start({ config, folder, prepared, log, parent, token }: Parts): P
     notify: (notice) => {
       if (!QUIET.has(notice.kind)) log.debug({ notice: notice.kind }, "notice");
       if (notice.kind === "problem" || notice.kind === "sealed") log.error({ notice }, notice.kind);
-      parent?.say({ kind: "notice", notice });
+      parent?.notice(notice);
     },
   });
 }

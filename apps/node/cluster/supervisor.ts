@@ -28,7 +28,8 @@ export type ChildMessage =
   | { readonly kind: "introduced"; readonly card: SignedCard; readonly request: string | null }
   | { readonly kind: "agreed"; readonly signature: Uint8Array }
   | { readonly kind: "ready"; readonly apiUrl: string; readonly rssBytes: number }
-  | { readonly kind: "notice"; readonly notice: Notice }
+  /** What the node said in one turn of its event loop, in order. */
+  | { readonly kind: "notices"; readonly notices: readonly Notice[] }
   | { readonly kind: "answer"; readonly id: number; readonly value: unknown }
   | { readonly kind: "failure"; readonly id: number; readonly name: string; readonly message: string }
   /** It cannot start, or go on. */
@@ -37,6 +38,8 @@ export type ChildMessage =
 /** The child's end. */
 export interface Parent {
   say(message: ChildMessage): void;
+  /** Tells it with whatever else is noticed in this turn: a message between processes costs more than what is in it. */
+  notice(notice: Notice): void;
   /** The next message of this kind. Rejects when the parent goes. */
   next<K extends ParentMessage["kind"]>(kind: K): Promise<Extract<ParentMessage, { kind: K }>>;
   /** Answer questions about a node from now on. */
@@ -56,6 +59,12 @@ export function connectParent(): Parent | null {
   const say = (message: ChildMessage): void => {
     if (process.connected) process.send!(message);
   };
+  let notices: Notice[] = [];
+  const tell = (): void => {
+    const told = notices;
+    notices = [];
+    say({ kind: "notices", notices: told });
+  };
   let leave = (): void => {};
   const gone = new Promise<void>((resolve) => {
     leave = resolve;
@@ -71,6 +80,9 @@ export function connectParent(): Parent | null {
   });
   return {
     say,
+    notice(notice) {
+      if (notices.push(notice) === 1) setImmediate(tell);
+    },
     gone,
     leave: () => void (process.connected && process.disconnect()),
     next: <K extends ParentMessage["kind"]>(kind: K) =>

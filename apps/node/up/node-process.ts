@@ -112,7 +112,10 @@ export class NodeProcess {
   }
 
   #heard(message: ChildMessage): void {
-    if (message.kind === "notice") return this.#notify(message.notice);
+    if (message.kind === "notices") {
+      for (const notice of message.notices) this.#notify(notice);
+      return;
+    }
     if (message.kind === "answer" || message.kind === "failure") {
       const asked = this.#asked.get(message.id);
       this.#asked.delete(message.id);

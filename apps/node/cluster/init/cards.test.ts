@@ -135,9 +135,9 @@ describe("init add-card", () => {
       () => addCards(beta.dir, [elsewhere]),
       refused("FileUnusable", /for the cluster test, and this node is of prod/),
     );
-    const [again] = (await makeFounders(join(root, "again"), ["alpha"])) as [Founder];
+    const again = join(root, "strangers", "alpha", "public", "alpha.card");
     assert.throws(
-      () => addCards(beta.dir, [again.card]),
+      () => addCards(beta.dir, [again]),
       refused(
         "FileUnusable",
         /is of another node called alpha: if its operator made the node anew, move the file away/,

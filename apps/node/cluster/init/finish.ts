@@ -32,14 +32,14 @@ export function finish({ dir, draft, signatures: files }: FinishWish): Lines {
   const node = openNodeDir(dir);
   const { folder } = node;
   const { charter } = readCharter(draft);
+  if (isFounded(folder)) checkFounded(node, charter);
   const own = signatureFile(node);
   if (!existsSync(own)) throw new FileUnusable(`${own} is not there: run "conclave init sign --dir ${dir}" first`);
   const signed = signedBy(
     charter,
     [own, ...files].map((file) => ({ file, signature: readSignature(file) })),
   );
-  if (isFounded(folder)) checkFounded(node, charter);
-  else writeMembership(folder, signed, cardsOf(node, charter));
+  if (!isFounded(folder)) writeMembership(folder, signed, cardsOf(node, charter));
   const membership = readMembership(folder);
   return [
     `${node.config.name} belongs to the cluster ${charter.roster.cluster}: all ${membership.cards.size} nodes signed ${fingerprintOf(charter)}`,
