@@ -9,12 +9,11 @@ export interface Address {
 
 /** Reads `host:port` or `[address]:port`. Throws `RangeError` saying what it should look like. */
 export function parseAddress(text: string): Address {
-  const { host, port } = /^(?:\[(?<v6>[0-9a-fA-F:.]+)\]|(?<host>[^:[\]]+)):(?<port>\d{1,5})$/.exec(text)?.groups ?? {};
-  const v6 = /^\[(?<v6>[^\]]+)\]/.exec(text)?.groups?.["v6"];
-  const name = v6 ?? host;
-  if (name === undefined || (v6 !== undefined && isIP(v6) !== 6) || Number(port) > 65_535)
+  const form = /^(?:\[(?<v6>[0-9a-fA-F:.]+)\]|(?<host>[^:[\]]+)):(?<port>\d{1,5})$/;
+  const { v6, host = v6, port } = form.exec(text)?.groups ?? {};
+  if (host === undefined || (v6 !== undefined && isIP(v6) !== 6) || Number(port) > 65_535)
     throw new RangeError(`"${text}" is no address: write host:port, and an IPv6 address in brackets`);
-  return { host: name, port: Number(port) };
+  return { host, port: Number(port) };
 }
 
 export const printAddress = ({ host, port }: Address): string =>
