@@ -6,7 +6,7 @@ import { toHex } from "@conclave/bytes";
 import { FLAG_MAILBOX, MAX_MESSAGE_BYTES } from "@conclave/relay";
 import { idOf, questionFor } from "@conclave/relay/testing";
 import type { Relay } from "./index.ts";
-import { letter, post, startAnywhere, TestClient, until } from "./testing/client.ts";
+import { letter, metric, post, startAnywhere, TestClient, until } from "./testing/client.ts";
 
 interface Problem {
   readonly status: number;
@@ -178,6 +178,41 @@ describe("GET /v1/msg/:id", () => {
     for (const text of [4, 5]) await post(relay.url, mail(text));
     assert.deepEqual(mails(await (await waiting).arrayBuffer()), [mail(4)]);
     assert.deepEqual(mails(await (await get(path)).arrayBuffer()), [mail(5)]);
+  });
+
+  test("with HEAD takes nothing out of a mailbox", async () => {
+    const mail = letter({ tag: 8, flags: FLAG_MAILBOX });
+    await post(relay.url, mail);
+    const path = `${idHex(mail)}?mailbox=1`;
+    assert.equal((await fetch(`${relay.url}/v1/msg/${path}`, { method: "HEAD" })).status, 404);
+    assert.deepEqual(mails(await (await get(path)).arrayBuffer()), [mail]);
+  });
+
+  test("finds nothing any more when its time is over, though nobody asked meanwhile", async () => {
+    await post(relay.url, letter({ tag: 9, ttlSeconds: 1 }));
+    const before = relay.stats().messages;
+    await until(() => relay.stats().messages < before, "it expired");
+    assert.equal((await get(idHex(letter({ tag: 9 })))).status, 204);
+  });
+
+  test("does not wait for who does not read", async (t) => {
+    const tight = await startAnywhere({ service: { totalBacklogBytes: 10 << 20 } });
+    t.after(() => tight.close());
+    const sockets = await Promise.all(
+      [1, 2].map(async (sender) => {
+        const mail = (text: number): Uint8Array =>
+          letter({ sender, flags: FLAG_MAILBOX, payload: new Uint8Array(1 << 20).fill(text) });
+        for (let text = 0; text < 7; text++) assert.equal((await post(tight.url, mail(text))).status, 201);
+        const socket = connect(tight.port, "127.0.0.1");
+        socket.on("error", () => {});
+        socket.pause();
+        socket.write(`GET /v1/msg/${idHex(mail(0))}?mailbox=1 HTTP/1.1\r\nhost: x\r\n\r\n`);
+        return socket;
+      }),
+    );
+    await until(async () => (await metric(tight.url, 'cut_total{reason="does not read"}')) === 1, "one is cut");
+    for (const socket of sockets) socket.destroy();
+    await until(() => tight.stats().backlogBytes === 0, "nothing is on its way");
   });
 
   test("refuses what it does not understand, and says what it wants", async () => {

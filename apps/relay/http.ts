@@ -8,6 +8,7 @@ import type { Backlog } from "./backlog.ts";
 import type { Hub } from "./hub.ts";
 import type { ServiceLimits } from "./options.ts";
 import { endWithProblem, REFUSALS, sendProblem } from "./problems.ts";
+import { sourceOf } from "./source.ts";
 
 export interface HttpParts {
   readonly hub: Hub;
@@ -75,7 +76,8 @@ export async function buildHttp(parts: HttpParts): Promise<FastifyInstance> {
       }),
     );
   app.post("/v1/msg", async (request, reply) => publish(parts, request, reply));
-  app.get("/v1/msg/:id", async (request, reply) => fetchMessage(parts, request, reply));
+  // Asking for a mailbox empties it: who wants no body must not.
+  app.get("/v1/msg/:id", { exposeHeadRoute: false }, async (request, reply) => fetchMessage(parts, request, reply));
   return app;
 }
 
@@ -84,7 +86,7 @@ function publish({ hub }: HttpParts, request: FastifyRequest, reply: FastifyRepl
     return sendProblem(reply, { status: 415, detail: `Send the message as the body, with content-type ${OCTETS}.` });
   }
   const nobody = { deliver: () => {}, refuse: () => {} };
-  const from = hub.join({ source: request.ip, peer: false, receiver: nobody });
+  const from = hub.join({ source: sourceOf(request.ip), peer: false, receiver: nobody });
   try {
     const { outcome, delivered } = hub.publish(from, request.body);
     if (outcome === "accepted") return reply.code(201).send({ delivered });
@@ -106,7 +108,7 @@ interface Wish {
 async function fetchMessage(parts: HttpParts, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
   const wish = wishOf(request.params as { id: string }, request.query as Readonly<Record<string, unknown>>);
   if (typeof wish === "string") return sendProblem(reply, { status: 400, detail: wish });
-  const found = await collect(parts, wish, { source: request.ip, reply });
+  const found = await collect(parts, wish, { source: sourceOf(request.ip), reply });
   if (typeof found === "string") return sendProblem(reply, { ...REFUSALS[found], error: found });
   if (found.length === 0) return reply.code(204).send();
   const body = wish.mailbox ? concatBytes(...found.flatMap((message) => [lengthOf(message), message])) : found[0]!;

@@ -132,8 +132,8 @@ class PeerLink {
     socket.on("message", (data: RawData, binary: boolean) => {
       missed = 0;
       const frame = data as Buffer;
-      if (!binary) this.#log.debug({ said: frame.toString("utf8", 0, 200) }, "peer refused a question");
-      else if (frame.length > HEADER_BYTES) hub.frame(id, frame);
+      // Text says that it refuses a question: the next that asks may have more luck.
+      if (binary && frame.length > HEADER_BYTES) hub.frame(id, frame);
     });
     socket.on("error", (error) => this.#log.debug({ error: error.message }, "peer connection failed"));
     socket.on("close", () => {

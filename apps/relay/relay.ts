@@ -22,6 +22,7 @@ import {
 import { PeerLinks } from "./peers.ts";
 import { endWithProblem } from "./problems.ts";
 import { serveSockets, type Sockets } from "./sockets.ts";
+import { sourceOf } from "./source.ts";
 import { withRememberedVerifiers } from "./verifiers.ts";
 
 export interface RelayStats {
@@ -160,7 +161,7 @@ function doorkeeper({ connections, connectionsPerAddress }: ServiceLimits): (soc
   const byAddress = new Map<string, number>();
   let all = 0;
   return (socket) => {
-    const address = socket.remoteAddress ?? "";
+    const address = sourceOf(socket.remoteAddress);
     const own = byAddress.get(address) ?? 0;
     if (all >= connections || own >= connectionsPerAddress) {
       endWithProblem(socket, 503, "Too many connections: close some, try again later, or use another relay.");

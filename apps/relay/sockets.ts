@@ -7,6 +7,7 @@ import type { Backlog } from "./backlog.ts";
 import type { Hub } from "./hub.ts";
 import type { ServiceLimits } from "./options.ts";
 import { endWithProblem } from "./problems.ts";
+import { sourceOf } from "./source.ts";
 
 export const SOCKET_PATHS: readonly string[] = ["/v1/msg-relay", "/v1/ws"];
 
@@ -49,18 +50,18 @@ export function serveSockets(
   );
 
   function attend(socket: WebSocket, request: IncomingMessage): void {
-    const source = request.socket.remoteAddress ?? "";
+    const source = sourceOf(request.socket.remoteAddress);
     const peer = request.headers[PEER_HEADER] !== undefined;
     let faults = 0;
     let missed = 0;
     const cut = (reason: string): void => {
       hub.metrics.cut.inc({ reason });
-      log.info({ reason, peer }, "connection cut");
+      log.debug({ reason, peer }, "connection cut");
       socket.terminate();
     };
     const refuse = (code: number, reason: string, label: string): void => {
       hub.metrics.cut.inc({ reason: label });
-      log.info({ reason: label, peer }, "connection refused");
+      log.debug({ reason: label, peer }, "connection refused");
       socket.close(code, reason);
       hub.leave(id);
     };
