@@ -74,15 +74,20 @@ async function openStream(
   }
 }
 
+/** noise's words for an identity that is proven and not the expected one; the first is its peer id. */
+const OTHER_IDENTITY = /identity key (?<peerId>\w+) does not match expected remote identity key/;
+
 /** libp2p's errors by what they mean to an operator. */
 function refusalOf(cause: unknown, { peerId, addresses }: DialTarget): DialRefused {
   const errors = cause instanceof AggregateError ? (cause.errors as Error[]) : [cause as Error];
-  const other = errors.find(({ message }) => message.includes("does not match expected remote identity key"));
+  const other = errors
+    .map(({ message }) => OTHER_IDENTITY.exec(message)?.groups!["peerId"])
+    .find((id) => id !== undefined);
   const at = addresses.join(", ");
-  if (other !== undefined)
-    return new DialRefused("wrong-peer", `who answers at ${at} is not ${peerId}: correct the address or the roster`, {
-      cause,
-    });
+  if (other !== undefined) {
+    const message = `who answers at ${at} is ${other}, and not ${peerId}: correct the address or the roster`;
+    return new DialRefused("wrong-peer", message, { cause });
+  }
   const reasons = errors.map((error) => reasonOf(error)).join("; ");
   return new DialRefused("unreachable", `${peerId} cannot be reached at ${at}: ${reasons}`, { cause });
 }

@@ -70,7 +70,8 @@ for (const wire of WIRES) {
         const node = await cluster.join(ONE, { peers: peersOf([ONE, TWO], () => [address]) });
         await node.start(nobody);
         const reason = await reasonFor(cluster, "undialled", ONE);
-        assert(reason.includes(`who answers at ${address} is not ${idOf(TWO)}`), reason);
+        const other = peerIdOf(publicKeyOf(STRANGER_SEED));
+        assert(reason.includes(`who answers at ${address} is ${other}, and not ${idOf(TWO)}`), reason);
         await eventually("the stranger's side is closed", () => stranger.getConnections().length === 0);
       }));
 
