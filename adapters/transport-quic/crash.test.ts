@@ -7,6 +7,7 @@ import { after, describe, it } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
 import { makeCluster, peersOf, withNodes, type OpenNode, type TestNode } from "./testing/cluster.ts";
 import { eventually } from "./testing/patience.ts";
+import { setupOf } from "./testing/peer-setup.ts";
 
 const cluster = await makeCluster(2);
 after(() => cluster.dispose());
@@ -16,9 +17,7 @@ const [first, second] = cluster.nodes as [TestNode, TestNode];
 const SEEN_WITHIN_MS = 5_000;
 
 async function startPeer(mode: "quic" | "tls", listen: string): Promise<{ process: ChildProcess; address: string }> {
-  const setup = JSON.stringify({ self: second, nodes: cluster.nodes, mode, listen }, (_, value: unknown) =>
-    value instanceof Uint8Array ? { hex: Buffer.from(value).toString("hex") } : value,
-  );
+  const setup = setupOf({ self: second, nodes: cluster.nodes, mode, listen });
   const child = fork(join(import.meta.dirname, "testing", "peer-process.ts"), [setup]);
   after(() => child.kill("SIGKILL"));
   const [{ address }] = (await once(child, "message")) as [{ address: string }];

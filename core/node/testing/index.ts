@@ -16,6 +16,8 @@ export { ledgerContract } from "./ledger-contract.ts";
 export type { LedgerWorld } from "./ledger-contract.ts";
 export { memoryStore } from "./memory-store.ts";
 export type { MemoryStore } from "./memory-store.ts";
+export { echoing, measureRoundTrips, RoundTripProbe, USUAL_ROUND_TRIPS } from "./round-trips.ts";
+export type { RoundTripPlan, RoundTrips } from "./round-trips.ts";
 export { sampleEvent, sampleMessage, sampleRequest, sampleTransaction, storeContract } from "./store-contract.ts";
 export type { StorePlace } from "./store-contract.ts";
 export { transportContract } from "./transport-contract.ts";
