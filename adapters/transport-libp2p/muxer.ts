@@ -53,11 +53,16 @@ function boundReading(muxer: Muxer): void {
 function boundWriting(muxer: Muxer, connection: MessageStream): void {
   connection.maxWriteBufferLength = MAX_CONNECTION_BUFFER_BYTES;
   let queued = 0;
+  let isCut = false;
   const send = muxer.send.bind(muxer);
   muxer.send = (frame) => {
+    if (isCut) return false;
     queued = connection.writableNeedsDrain ? queued + 1 : 0;
     if (queued <= MAX_QUEUED_FRAMES) return send(frame);
-    connection.abort(new Error("the peer does not read what it makes us say"));
+    isCut = true;
+    const reason = new Error("the peer does not read what it makes us say");
+    muxer.abort(reason);
+    connection.abort(reason);
     return false;
   };
   const abort = muxer.abort.bind(muxer);

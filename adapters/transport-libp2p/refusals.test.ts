@@ -257,6 +257,25 @@ describe("a peer of the roster that misbehaves", () => {
   );
 
   it(
+    "is cut when it makes us answer and does not read the answers",
+    attacked(async ({ cluster, attacker, address }) => {
+      const connection = await dialled(attacker, address);
+      await streamOn(connection);
+      (Reflect.get(Reflect.get(connection, "maConn") as object, "socket") as Socket).pause();
+      const beneath = Reflect.get(Reflect.get(connection, "muxer") as object, "maConn") as MessageStream;
+      const ping = header(2, SYN, 0, 0);
+      const pings = Uint8Array.from({ length: 4_000 * ping.length }, (_, place) => ping[place % ping.length]!);
+      const isRefused = (): boolean => cluster.events.some(({ kind, at }) => kind === "refused" && at === TWO);
+      // What the kernel keeps for a reader is filled first: a few megabytes.
+      while (!isRefused()) {
+        if (connection.status === "open") beneath.send(pings);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      assert.match(await reasonFor(cluster, "refused", TWO), /does not read what it makes us say/);
+    }),
+  );
+
+  it(
     "is cut when it opens thousands of streams on a connection",
     attacked(async ({ attacker, address }) => {
       const connection = await dialled(attacker, address);
