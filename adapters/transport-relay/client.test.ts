@@ -346,12 +346,31 @@ describe("a client of a relay that lies", () => {
     const alice = clientOf({ urls: [relay.url], clock, observe: (notice) => notices.push(notice) });
     await until("connected", () => alice.relays[0]!.up);
     relay.tamper = () => [];
+    // What others say passes: it does not hear us.
+    const others = setInterval(() => relay.inject(machineRandom(300)), 5);
     await until("left", () =>
       notices.some((notice) => notice.kind === "down" && notice.reason === "the relay stopped answering"),
     );
+    clearInterval(others);
     relay.tamper = (bytes) => [{ bytes }];
     await until("back", () => notices.findLast(({ kind }) => kind === "up" || kind === "down")?.kind === "up");
     await alice.publish(broadcast(), text("back"), { ttlSeconds: 3_000 });
+  });
+
+  it("is patient with one that has much to say before it answers", async () => {
+    const relay = await hostileRelay();
+    closing.push(() => relay.close());
+    const notices: RelayNotice[] = [];
+    const clock = hurriedClock(40);
+    const alice = clientOf({ urls: [relay.url], clock, observe: (notice) => notices.push(notice) });
+    await until("connected", () => alice.relays[0]!.up);
+    relay.tamper = () => [];
+    const startMs = clock.nowMs();
+    while (clock.nowMs() - startMs < 30_000) {
+      relay.inject(new Uint8Array(1 << 17));
+      await pause(2);
+    }
+    assert(notices.every(({ kind }) => kind !== "down"));
   });
 
   it("asks for a mailbox again and again, before the relay forgets that it reads", async () => {

@@ -1,4 +1,4 @@
-import { isHex, toHex } from "@conclave/bytes";
+import { equalBytes, isHex, toHex } from "@conclave/bytes";
 import type { Timer } from "@conclave/node";
 import { encodeHeader, HEADER_BYTES, ID_BYTES } from "@conclave/relay";
 import { Backoff } from "./backoff.ts";
@@ -7,11 +7,16 @@ import { isOld, MARKER_TTL_SECONDS, newMarker, type Marker } from "./marker.ts";
 import { hasRoom, PipeBroken, type Pipe, type PipeParts, type PostTerms } from "./pipe.ts";
 import type { RelaySocket } from "./platform.ts";
 
-/** How often the relay is asked whether it is there; with half of this unanswered twice it is not. */
-const PING_MS = 5_000;
+/** How often the relay is asked whether it hears us; after so many without an answer it does not. */
+const PING_MS = 3_000;
 const SILENT_PINGS = 2;
+/**
+ * Unless so much else came meanwhile that the answer may wait behind it: a line slower than 100 kbit/s. On one that is deaf in
+ * our direction only, that is what others say, and little.
+ */
+const BUSY_LINE_BYTES = 64 << 10;
 /** How long a connection may take to open. */
-const OPEN_PATIENCE_MS = 10_000;
+const OPEN_PATIENCE_MS = 5_000;
 /** How soon a publish tries again that found the socket full. */
 const ROOM_RETRY_MS = 10;
 /** Kept of a relay's reason. */
@@ -28,6 +33,8 @@ export class WebSocketPipe implements Pipe {
   #reason = "connecting";
   #timer: Timer | null = null;
   #silentPings = 0;
+  /** Since the last answer, or since the line was found busy. */
+  #heardBytes = 0;
   #marker: Marker | null = null;
 
   constructor(parts: PipeParts) {
@@ -96,7 +103,7 @@ export class WebSocketPipe implements Pipe {
     this.#isUp = true;
     this.#reason = "";
     this.#marker = null;
-    this.#silentPings = 0;
+    this.#hearAgain();
     this.#schedule(PING_MS, () => this.#ping());
     this.#parts.events.up();
   }
@@ -115,8 +122,11 @@ export class WebSocketPipe implements Pipe {
 
   /** Counted in pings and not in time: a process that was stopped for a while has heard nobody, whoever spoke. */
   #ping(): void {
-    this.#silentPings = this.#confirmations.waiting ? this.#silentPings + 1 : 0;
-    if (this.#silentPings >= SILENT_PINGS) return this.#lost("the relay stopped answering");
+    if (this.#confirmations.waiting) this.#silentPings += 1;
+    if (this.#silentPings >= SILENT_PINGS) {
+      if (this.#heardBytes < BUSY_LINE_BYTES) return this.#lost("the relay stopped answering");
+      this.#hearAgain();
+    }
     this.#confirmations.ask();
     this.#schedule(PING_MS, () => this.#ping());
   }
@@ -130,12 +140,18 @@ export class WebSocketPipe implements Pipe {
   }
 
   #received(data: Uint8Array | string): void {
-    this.#silentPings = 0;
+    this.#heardBytes += data.length;
     if (typeof data === "string") return this.#refused(data);
     if (data.length <= HEADER_BYTES) return;
-    if (this.#marker !== null && toHex(data.subarray(0, ID_BYTES)) === toHex(this.#marker.id))
-      return this.#confirmations.answered();
-    this.#parts.events.received(data);
+    if (this.#marker === null || !equalBytes(data.subarray(0, ID_BYTES), this.#marker.id))
+      return this.#parts.events.received(data);
+    this.#hearAgain();
+    this.#confirmations.answered();
+  }
+
+  #hearAgain(): void {
+    this.#silentPings = 0;
+    this.#heardBytes = 0;
   }
 
   #refused(text: string): void {

@@ -23,7 +23,7 @@ export interface HostileRelay {
   tamper: (bytes: Uint8Array) => readonly Delivered[];
   /** Sends bytes or text to everybody who is connected. */
   inject(data: Uint8Array | string): void;
-  /** Reads nothing from anybody any more, and goes on pretending to be there. */
+  /** Reads nothing from anybody any more, newcomers included, and goes on pretending to be there. */
   freeze(): void;
   /** How many clients there are at this moment. */
   readonly clients: number;
@@ -39,6 +39,7 @@ export async function hostileRelay(): Promise<HostileRelay> {
   const server = new WebSocketServer({ host: "127.0.0.1", port: 0, path: "/v1/msg-relay" });
   await new Promise((resolve) => server.once("listening", resolve));
   const places = new Map<string, Place>();
+  let frozen = false;
   const timers = new Set<NodeJS.Timeout>();
   const published: Uint8Array[] = [];
   const asked: Uint8Array[] = [];
@@ -64,6 +65,7 @@ export async function hostileRelay(): Promise<HostileRelay> {
       for (const socket of server.clients) socket.send(data);
     },
     freeze() {
+      frozen = true;
       for (const socket of server.clients) socket.pause();
     },
     get clients() {
@@ -78,6 +80,7 @@ export async function hostileRelay(): Promise<HostileRelay> {
     },
   };
   server.on("connection", (socket) => {
+    if (frozen) socket.pause();
     socket.on("close", () => {
       for (const { waiting } of places.values()) waiting.delete(socket);
     });
