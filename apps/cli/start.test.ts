@@ -17,7 +17,22 @@ describe("conclave --help", () => {
   test("lists the wallet's commands and the network's, and the exit codes", () => {
     const { status, stdout } = run(["--help"]);
     assert.equal(status, 0);
-    for (const command of ["wallet", "send", "tx", "sign", "keys", "cluster", "config", "up", "node"]) {
+    for (const command of [
+      "wallet",
+      "send",
+      "tx",
+      "sign",
+      "keys",
+      "cluster",
+      "config",
+      "up",
+      "node",
+      "init",
+      "certs",
+      "keygen",
+      "keyrefresh",
+      "tss",
+    ]) {
       assert.match(stdout, new RegExp(`^ {2}${command}\\b`, "m"));
     }
     assert.match(stdout, /Exit codes: 0 ok, .*6 not ready/);
