@@ -31,6 +31,8 @@ export type Figure = Pick<Line, "peer" | "op" | "n" | "t" | "reps" | "node"> & {
   readonly aborted?: number;
   /** The network between nodes in processes of their own. */
   readonly transport?: string;
+  /** Added to every frame between two nodes, one way. */
+  readonly delay_ms?: number;
   /** Memory of one node's process, the largest of all: resident now, and the most it ever was. */
   readonly rss_mib?: number;
   readonly rss_peak_mib?: number;
@@ -94,7 +96,7 @@ async function benchEcdsa(
 }
 
 /** From the request to the key in use at every node; and how long a node takes to say how the cluster is meanwhile. */
-export async function makeMessageKey(network: LocalNetwork) {
+export async function makeMessageKey(network: Pick<LocalNetwork, "apis" | "get" | "post" | "mark" | "event">) {
   const from = network.mark();
   const startMs = Date.now();
   await network.post(0, "/api/v1/keys", { name: "bench" });
@@ -137,7 +139,11 @@ async function benchP2wpkh(network: LocalNetwork, payments: number, print: Bench
 }
 
 /** Presignatures, until as many wait as the next measurement uses. Milliseconds of each request, to the last of its signers. */
-export async function prepare(network: LocalNetwork, key: string, wanted = PREPARED): Promise<readonly number[]> {
+export async function prepare(
+  network: Pick<LocalNetwork, "apis" | "mark" | "events" | "post">,
+  key: string,
+  wanted = PREPARED,
+): Promise<readonly number[]> {
   const times: number[] = [];
   for (let made = 0; made < wanted; made += PREPARED_AT_ONCE) {
     const from = network.mark();

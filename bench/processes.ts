@@ -6,6 +6,7 @@ import { readFileSync } from "node:fs";
 import { TRANSPORTS } from "@conclave/consensus";
 import { figure, makeMessageKey, prepare, signingFigure, type Figure } from "./network.ts";
 import { startNetwork, type LocalNetwork } from "./network/local.ts";
+import { startDelayed } from "./processes/delayed.ts";
 import { signMany } from "./network/messages.ts";
 
 /** Messages one after the other, each when the one before is signed. */
@@ -14,9 +15,14 @@ const MESSAGES = 40;
 const PRESIGNED = 20;
 /** Time to become what it is in service: the first signatures compile what later ones run. */
 const WARM_UP = 5;
+/** One way: a continent, and half the world. */
+const DELAYS_MS = [20, 100];
+/** Away from the ports of networks that the command starts. */
+const DELAYED_PORT_BASE = 33_000 + (process.pid % 900);
 
 export async function run({ print }: { readonly print: (line: Figure) => void }): Promise<void> {
   for (const transport of TRANSPORTS) await benchTransport(transport, print);
+  for (const delayMs of DELAYS_MS) await benchDelayed(delayMs, print);
 }
 
 async function benchTransport(transport: string, print: (line: Figure) => void): Promise<void> {
@@ -36,6 +42,22 @@ async function benchTransport(transport: string, print: (line: Figure) => void):
     tell(figure("memory-after", [0], memory(network)));
   } finally {
     await network.stop();
+  }
+}
+
+async function benchDelayed(delayMs: number, print: (line: Figure) => void): Promise<void> {
+  const { network, stop } = await startDelayed(delayMs, DELAYED_PORT_BASE);
+  const tell = (line: Figure): void => print({ ...line, transport: "quic", delay_ms: delayMs });
+  try {
+    const { key, madeMs } = await makeMessageKey(network);
+    tell(figure("keygen-with-setup", [madeMs]));
+    const alone = (messages: number) => signMany(network, { key, atOnce: 1, until: { messages } });
+    await alone(WARM_UP);
+    tell(signingFigure("message", await alone(MESSAGES)));
+    await prepare(network, key, PRESIGNED);
+    tell(signingFigure("message-presigned", await alone(PRESIGNED)));
+  } finally {
+    await stop();
   }
 }
 

@@ -2,8 +2,9 @@
 import { parseArgs } from "node:util";
 import type { Line, Ratio, Sizes } from "../bench/harness.ts";
 import type { Figure } from "../bench/network.ts";
+import type { RoundTripLine } from "../bench/transports.ts";
 
-const BENCHMARKS = ["frost", "dkls23", "network", "processes"] as const;
+const BENCHMARKS = ["frost", "dkls23", "network", "transports", "processes"] as const;
 
 const { values, positionals } = parseArgs({
   options: { json: { type: "boolean", default: false } },
@@ -23,9 +24,13 @@ for (const name of positionals.length > 0 ? positionals : BENCHMARKS) {
   await run({ print: values.json ? (line) => console.log(JSON.stringify(line)) : printForPeople });
 }
 
-type Printed = Line | Ratio | Sizes | Figure;
+type Printed = Line | Ratio | Sizes | Figure | RoundTripLine;
 
 function printForPeople(line: Printed): void {
+  if ("mtu" in line) {
+    const what = `${line.transport.padEnd(8)} ${String(line.bytes).padStart(8)} bytes, MTU ${String(line.mtu).padStart(5)}`;
+    return console.log(`${what}  p50 ${line.ms_p50} ms, p99 ${line.ms_p99} ms of ${line.reps}`);
+  }
   const shape = `${line.op.padEnd(20)} ${line.t}-of-${line.n}`;
   if ("share_bytes" in line) {
     console.log(

@@ -103,7 +103,6 @@ export async function startNetwork(flags: readonly string[]): Promise<LocalNetwo
   };
   try {
     const { apis = [], pids = [] } = await phase("nodes up");
-    const headers = { authorization: `Bearer ${readFileSync(join(data, "api-token"), "utf8").trim()}` };
     return {
       apis,
       pids,
@@ -120,20 +119,26 @@ export async function startNetwork(flags: readonly string[]): Promise<LocalNetwo
         listeners.add(listener);
         return () => void listeners.delete(listener);
       },
-      get: async (node, path) => answer(await fetch(`${apis[node]}${path}`, { headers })),
-      async post(node, path, body, idempotencyKey) {
-        const key = idempotencyKey === undefined ? {} : { "idempotency-key": idempotencyKey };
-        const all = { ...headers, "content-type": "application/json", ...key };
-        return answer(
-          await fetch(`${apis[node]}${path}`, { method: "POST", headers: all, body: JSON.stringify(body) }),
-        );
-      },
+      ...apiOf(apis, readFileSync(join(data, "api-token"), "utf8").trim()),
       stop,
     };
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+/** The nodes' APIs, by place. */
+export function apiOf(apis: readonly string[], token: string): Pick<LocalNetwork, "get" | "post"> {
+  const headers = { authorization: `Bearer ${token}` };
+  return {
+    get: async (node, path) => answer(await fetch(`${apis[node]}${path}`, { headers })),
+    async post(node, path, body, idempotencyKey) {
+      const key = idempotencyKey === undefined ? {} : { "idempotency-key": idempotencyKey };
+      const all = { ...headers, "content-type": "application/json", ...key };
+      return answer(await fetch(`${apis[node]}${path}`, { method: "POST", headers: all, body: JSON.stringify(body) }));
+    },
+  };
 }
 
 async function answer(response: Response): Promise<Answer> {

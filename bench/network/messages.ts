@@ -20,7 +20,10 @@ export interface Load {
 /** A node takes this many changes in a minute; a few are left for others. */
 const MOST_PER_NODE = 95;
 
-export async function signMany(network: LocalNetwork, { key, atOnce, until }: Load): Promise<Signing> {
+export async function signMany(
+  network: Pick<LocalNetwork, "apis" | "listen" | "post">,
+  { key, atOnce, until }: Load,
+): Promise<Signing> {
   const signed = new Map<string, () => void>();
   const early = new Set<string>();
   let aborted = 0;
