@@ -46,7 +46,8 @@ async function benchTransport(transport: string, print: (line: Figure) => void):
 }
 
 async function benchDelayed(delayMs: number, print: (line: Figure) => void): Promise<void> {
-  const { network, stop } = await startDelayed(delayMs, DELAYED_PORT_BASE);
+  const delayed = await startDelayed(delayMs, DELAYED_PORT_BASE);
+  const { network } = delayed;
   const tell = (line: Figure): void => print({ ...line, transport: "quic", delay_ms: delayMs });
   try {
     const { key, madeMs } = await makeMessageKey(network);
@@ -57,7 +58,7 @@ async function benchDelayed(delayMs: number, print: (line: Figure) => void): Pro
     await prepare(network, key, PRESIGNED);
     tell(signingFigure("message-presigned", await alone(PRESIGNED)));
   } finally {
-    await stop();
+    await delayed.stop();
   }
 }
 

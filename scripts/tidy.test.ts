@@ -26,7 +26,7 @@ const CORE_IMPORTS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Ports live in these; an adapter imports nothing else of ours. */
-const PORT_PACKAGES = ["node", "custody", "crypto", "consensus", "bitcoin", "bytes", "protocol"];
+const PORT_PACKAGES = ["node", "custody", "crypto", "consensus", "bitcoin", "bytes", "protocol", "relay"];
 
 /** Longer files are tables or tests; most are half as long. */
 const MAX_LINES = 450;

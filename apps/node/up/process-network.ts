@@ -203,8 +203,8 @@ async function certificatesFor(
   request: string | null,
 ): Promise<{ readonly ca: string; readonly node: string } | null> {
   if (authority === null || request === null) return null;
-  const { certificate, sign } = await authority;
-  return { ca: certificate, node: await sign(name, request) };
+  const made = await authority;
+  return { ca: made.certificate, node: await made.sign(name, request) };
 }
 
 /** Founding was cut off: everybody begins again. Identities that were drawn stay. */
