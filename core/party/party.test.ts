@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { describe, test } from "node:test";
 import { toHex } from "@conclave/bytes";
 import { SCHEMES } from "@conclave/keys";
+import { childFacts, PartyFailure, type KeyFacts, type PartySignature } from "./index.ts";
+import { engine } from "./testing/engine.ts";
 import { ROUGH } from "./testing/virtual-network.ts";
 import { textOrder, World } from "./testing/world.ts";
 
@@ -11,23 +13,137 @@ const SIZES = [
   [3, 5],
 ] as const;
 
-for (const scheme of SCHEMES) {
-  for (const [t, n] of SIZES) {
-    test(`${scheme} ${t}-of-${n}: one key, one signature for all`, async () => {
-      const world = new World({ seed: `${scheme} ${t} ${n}`, scheme, n, t });
-      const started = performance.now();
-      const keys = await world.keygen();
-      console.log(scheme, t, n, "keygen", performance.now() - started);
-      assert.equal(new Set(keys.map(({ publicKey }) => toHex(publicKey))).size, 1);
-      const signatures = await world.sign([1, ...Array.from({ length: t - 1 }, (_, i) => n - i)], textOrder("hello"));
-      assert.equal(new Set(signatures.map(({ signature }) => toHex(signature))).size, 1);
-      console.log(performance.now() - started);
-    });
-  }
+/** The one value that all of these have. */
+function theOne(values: readonly Uint8Array[]): Uint8Array {
+  assert.equal(new Set(values.map(toHex)).size, 1);
+  return values[0]!;
 }
 
-test("rough", async () => {
-  const world = new World({ seed: "rough", scheme: "frost-ed25519", n: 3, t: 2, weather: ROUGH });
-  await world.keygen();
-  await world.sign([1, 2, 3], textOrder("x"));
+const keyOf = (facts: readonly KeyFacts[]): Uint8Array => theOne(facts.map(({ publicKey }) => publicKey));
+const signatureOf = (signed: readonly PartySignature[]): Uint8Array => theOne(signed.map(({ signature }) => signature));
+
+/** Asks the scheme whether it is a signature under the key, as anybody could. */
+async function assertSigned(world: World, { publicKey, digest, signature }: PartySignature): Promise<void> {
+  const { keys, party } = await world.open(1);
+  const held = keys.active(world.invite.hash)!;
+  assert.ok(held.scheme.verify(keys.groupOf(held).decode(publicKey), digest, signature));
+  await party.close();
+}
+
+describe("a group without a cluster", () => {
+  for (const scheme of SCHEMES) {
+    for (const [t, n] of SIZES) {
+      test(`${scheme}, ${t} of ${n}: everybody has one key, and every signer the same signature`, async () => {
+        const world = new World({ seed: `${scheme} ${t} ${n}`, scheme, n, t });
+        const facts = await world.keygen();
+        const publicKey = keyOf(facts);
+        assert.ok(facts.every(({ isActive, threshold }) => isActive && threshold === t));
+        assert.equal(new Set(facts.map(({ fingerprint }) => fingerprint)).size, 1);
+        const signers = [1, ...Array.from({ length: t - 1 }, (_, i) => n - i)].toSorted();
+        const signed = await world.sign(signers, textOrder("hello"));
+        signatureOf(signed);
+        assert.deepEqual(signed[0]!.publicKey, publicKey);
+        assert.deepEqual(signed[0]!.signers, signers);
+        await assertSigned(world, signed[0]!);
+      });
+    }
+  }
+
+  test("sixteen parties, the most there are, make a key and sign", async () => {
+    const world = new World({ seed: "sixteen", scheme: "frost-secp256k1", n: 16, t: 9 });
+    keyOf(await world.keygen());
+    signatureOf(await world.sign([2, 3, 5, 7, 8, 11, 13, 14, 16], textOrder("hello")));
+  });
+
+  for (const seed of ["a", "b", "c", "d"]) {
+    for (const scheme of ["frost-ed25519", "dkls23-secp256k1"] as const) {
+      test(`${scheme}: whatever is lost, repeated and overtaken, it comes to the same end (seed ${seed})`, async () => {
+        const n = scheme === "frost-ed25519" ? 3 : 2;
+        const world = new World({ seed: `rough ${seed}`, scheme, n, t: 2, weather: ROUGH });
+        keyOf(await world.keygen());
+        signatureOf(await world.sign([1, 2], textOrder("hello")));
+      });
+    }
+  }
+
+  test("who is there and not needed is told the signature, and verifies it", async () => {
+    const world = new World({ seed: "told", scheme: "frost-secp256k1-taproot", n: 3, t: 2 });
+    await world.keygen();
+    const signed = await world.sign([1, 2, 3], textOrder("hello"));
+    signatureOf(signed);
+    assert.equal(signed.filter(({ signers }) => signers.length === 0).length, 1);
+  });
+
+  test("signs with a child of the key, which anybody derives from its chain code", async () => {
+    for (const scheme of ["frost-secp256k1-taproot", "frost-secp256k1", "dkls23-secp256k1"] as const) {
+      const world = new World({ seed: "child", scheme, n: 2, t: 2 });
+      await world.keygen();
+      const [signed] = await world.sign([1, 2], textOrder("hello", { path: [0, 7] }));
+      const { keys, party } = await world.open(1);
+      const child = childFacts(engine.secp256k1, keys.active(world.invite.hash)!, [0, 7]);
+      await party.close();
+      assert.deepEqual(signed!.publicKey, child.publicKey);
+      await assertSigned(world, signed!);
+    }
+  });
+
+  test("an Ed25519 key has no children, and nothing has hardened ones", async () => {
+    const world = new World({ seed: "no child", scheme: "frost-ed25519", n: 2, t: 2 });
+    await world.keygen();
+    const { party } = await world.open(1);
+    const refused = (words: RegExp) => (error: unknown) =>
+      error instanceof PartyFailure && error.code === "refused" && words.test(error.message);
+    await assert.rejects(party.sign(textOrder("hello", { path: [0] })), refused(/Ed25519 key has no children/));
+    await party.close();
+    const other = new World({ seed: "no child", scheme: "frost-secp256k1", n: 2, t: 2 });
+    await other.keygen();
+    const life = await other.open(1);
+    await assert.rejects(life.party.sign(textOrder("hello", { path: [0x8000_0001] })), refused(/^1' is hardened/));
+    await life.party.close();
+  });
+
+  test("does not sign before there is a key, nor among too few, nor without itself", async () => {
+    const world = new World({ seed: "too early", scheme: "frost-secp256k1", n: 3, t: 2 });
+    const early = await world.open(1);
+    await assert.rejects(early.party.sign(textOrder("hello")), { name: "PartyFailure", code: "not-ready" });
+    await early.party.close();
+    await world.keygen();
+    const { party } = await world.open(1);
+    for (const parties of [[1], [2, 3]])
+      await assert.rejects(party.sign(textOrder("hello", { parties: parties as never })), {
+        name: "PartyFailure",
+        code: "refused",
+        message: /takes 2 parties, this one \(1\) among them/,
+      });
+    await party.close();
+  });
+
+  test("refuses what may be the preimage of a spend, before anybody hears of it", async () => {
+    const world = new World({ seed: "preimage", scheme: "dkls23-secp256k1", n: 2, t: 2 });
+    await world.keygen();
+    const { party } = await world.open(1);
+    const inner = new Uint8Array(32).fill(7);
+    const order = { content: { kind: "message", message: inner, hash: "sha256" }, path: [], parties: null } as const;
+    await assert.rejects(party.sign(order), { code: "refused", message: /could spend coins/ });
+    const long = new Uint8Array(65_537);
+    await assert.rejects(party.sign({ ...order, content: { ...order.content, message: long } }), {
+      code: "refused",
+      message: /65537 bytes where 65536 are allowed/,
+    });
+    await assert.rejects(party.sign({ ...order, content: { kind: "digest", digest: new Uint8Array(31) } }), {
+      code: "refused",
+      message: /a digest is 32 bytes/,
+    });
+    await party.close();
+  });
+
+  test("signs a digest that everybody gives as such, and only with those who do", async () => {
+    const world = new World({ seed: "digest", scheme: "dkls23-secp256k1", n: 2, t: 2 });
+    await world.keygen();
+    const digest = new Uint8Array(32).fill(9);
+    const order = { content: { kind: "digest", digest }, path: [], parties: null } as const;
+    const [signed] = await world.sign([1, 2], order);
+    assert.deepEqual(signed!.digest, digest);
+    await assertSigned(world, signed!);
+  });
 });

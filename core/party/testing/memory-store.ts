@@ -17,6 +17,13 @@ export class MemoryStore implements PartyStore {
     this.#stop = { change: this.changes.length + change, when };
   }
 
+  /** What is on disk now, for looking at. */
+  copy(): MemoryStore {
+    const copy = new MemoryStore();
+    for (const [name, record] of this.records) copy.records.set(name, record.slice());
+    return copy;
+  }
+
   /** The next process. */
   reopen(): void {
     this.#stop = null;
