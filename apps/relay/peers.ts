@@ -24,12 +24,12 @@ interface LinkParts {
   readonly log: Logger;
 }
 
-/** The links to all peers. Throws `WrongUsage` for a URL that is none. */
+/** The links to all peers, at URLs by `socketUrl`. */
 export class PeerLinks implements Peers {
   readonly #links: readonly PeerLink[];
 
-  constructor(urls: readonly string[], parts: LinkParts) {
-    this.#links = urls.map(socketUrl).map((url) => new PeerLink(url, parts));
+  constructor(urls: readonly URL[], parts: LinkParts) {
+    this.#links = urls.map((url) => new PeerLink(url, parts));
   }
 
   get configured(): number {
@@ -49,7 +49,7 @@ export class PeerLinks implements Peers {
   }
 }
 
-/** `http://host` and `ws://host/` become `ws://host/v1/msg-relay`. */
+/** `http://host` and `ws://host/` become `ws://host/v1/msg-relay`. Throws `WrongUsage` for anything else. */
 export function socketUrl(text: string): URL {
   const wrong = `--peer ${text} is no address of a relay: write it like http://relay.example:8080 or wss://relay.example`;
   if (!URL.canParse(text)) throw new WrongUsage(wrong);

@@ -1,11 +1,9 @@
 /** One running relay: the mailroom behind sockets and HTTP, with its peers and its journal. */
-import type { Socket } from "node:net";
 import { nodeEngine } from "@conclave/engine-node";
 import { Mailroom } from "@conclave/relay";
-import type { FastifyInstance } from "fastify";
-import { pino } from "pino";
+import { pino, type Logger } from "pino";
 import { Backlog } from "./backlog.ts";
-import { buildHttp } from "./http.ts";
+import { doorkeeper, openDoor, type Door } from "./doors.ts";
 import { Hub, nowMs } from "./hub.ts";
 import { Journal } from "./journal.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
@@ -13,16 +11,12 @@ import {
   DEFAULT_LISTEN,
   DEFAULT_PEER_OPTIONS,
   DEFAULT_SERVICE_LIMITS,
-  InUse,
   WrongUsage,
   type ListenAddress,
   type RelayOptions,
   type ServiceLimits,
 } from "./options.ts";
-import { PeerLinks } from "./peers.ts";
-import { endWithProblem } from "./problems.ts";
-import { serveSockets, type Sockets } from "./sockets.ts";
-import { sourceOf } from "./source.ts";
+import { PeerLinks, socketUrl } from "./peers.ts";
 import { withRememberedVerifiers } from "./verifiers.ts";
 
 export interface RelayStats {
@@ -51,129 +45,120 @@ export interface Relay {
 
 /** Runs a relay until `close`. Throws `InUse` for a port or file that somebody else has, `WrongUsage` for what is no address. */
 export async function startRelay(options: RelayOptions = {}): Promise<Relay> {
-  const { listen = [DEFAULT_LISTEN], peers = [], log = pino({ level: "silent" }) } = options;
-  const service = { ...DEFAULT_SERVICE_LIMITS, ...options.service };
-  const peerOptions = { ...DEFAULT_PEER_OPTIONS, ...options.peer };
+  const { listen = [DEFAULT_LISTEN] } = options;
   if (listen.length === 0) throw new WrongUsage("a relay listens somewhere: give it an address");
-  const mailroom = new Mailroom({
-    engine: withRememberedVerifiers(nodeEngine),
-    ...(options.limits === undefined ? {} : { limits: options.limits }),
-  });
-  const backlog = new Backlog(service);
-  const stats = (): RelayStats => ({
-    ...mailroom.stats,
-    backlogBytes: backlog.bytes,
-    peers: { configured: links?.configured ?? 0, connected: links?.connected ?? 0 },
-    limits: { ...mailroom.limits },
-  });
-  const metrics: Metrics = createMetrics({
-    stored_bytes: { help: "Bytes of messages kept", read: () => mailroom.stats.bytes },
-    stored_messages: { help: "Messages kept", read: () => mailroom.stats.messages },
-    waiters: { help: "Questions waiting for answers", read: () => mailroom.stats.waiters },
-    connections: { help: "Sockets and requests under way", read: () => mailroom.stats.connections },
-    backlog_bytes: { help: "Bytes sent that nobody has read yet", read: () => backlog.bytes },
-    peers_connected: { help: "Peers that can be asked", read: () => links?.connected ?? 0 },
-  });
-  const journal =
-    options.persist === undefined
-      ? null
-      : new Journal(options.persist, { log, failed: () => metrics.journalErrors.inc() });
+  const relay = new RunningRelay(options);
   try {
-    journal?.load(mailroom, nowMs());
+    await relay.open(listen);
   } catch (error) {
-    journal?.close();
+    await relay.close();
     throw error;
   }
-  const hub = new Hub({ mailroom, metrics, journal });
-  const stopping = new AbortController();
-  const doors: Door[] = [];
-  let links: PeerLinks | null = null;
-  let closing: Promise<void> | null = null;
-  const admit = doorkeeper(service);
-  const close = async (): Promise<void> => {
-    stopping.abort();
-    links?.close();
-    await Promise.all(doors.map(({ sockets }) => sockets.close()));
-    await Promise.all(doors.map(({ app }) => app.close()));
-    hub.close();
-    journal?.close();
-  };
-  try {
-    for (const address of listen) {
-      const parts = {
-        hub,
-        backlog,
-        limits: service,
-        log,
-        stats,
-        trouble: () => journal?.trouble ?? null,
-        stopping: stopping.signal,
-      };
-      const app = await buildHttp(parts);
-      app.server.on("connection", admit);
-      doors.push({ app, sockets: serveSockets(app.server, parts), url: "" });
-      doors[doors.length - 1] = { ...doors.at(-1)!, url: await listenAt(app, address) };
-    }
-    links = new PeerLinks(peers, { hub, options: peerOptions, badFrames: service.badFrames, log });
-    hub.usePeers(links);
-  } catch (error) {
-    await close();
-    throw error;
-  }
-  const urls = doors.map(({ url }) => url);
-  const address = doors[0]!.app.server.address();
-  const port = typeof address === "object" && address !== null ? address.port : 0;
-  log.info({ urls, peers: links.configured }, "relay listens");
-  return { url: urls[0]!, port, urls, stats, close: () => (closing ??= close()) };
+  return relay;
 }
 
-interface Door {
-  readonly app: FastifyInstance;
-  readonly sockets: Sockets;
-  readonly url: string;
-}
+class RunningRelay implements Relay {
+  readonly #mailroom: Mailroom;
+  readonly #backlog: Backlog;
+  readonly #journal: Journal | null;
+  readonly #hub: Hub;
+  readonly #peers: PeerLinks;
+  readonly #service: ServiceLimits;
+  readonly #log: Logger;
+  readonly #stopping = new AbortController();
+  #doors: Door[] = [];
+  #closing: Promise<void> | null = null;
 
-async function listenAt(app: FastifyInstance, { host, port }: ListenAddress): Promise<string> {
-  const at = host.includes(":") ? `[${host}]` : host;
-  try {
-    await app.listen({ host, port });
-  } catch (cause) {
-    const code = cause instanceof Error && "code" in cause ? cause.code : null;
-    if (code === "EADDRINUSE")
-      throw new InUse(
-        `${at}:${port} is taken, perhaps by a relay that already runs: stop that program, or choose another address with --listen`,
-        { cause },
-      );
-    if (code === "EACCES")
-      throw new WrongUsage(`nobody but root may listen at ${at}:${port}: choose a port above 1023 with --listen`, {
-        cause,
-      });
-    if (code === "ENOTFOUND" || code === "EADDRNOTAVAIL" || code === "EAI_AGAIN")
-      throw new WrongUsage(`${host} is no address of this machine: choose another with --listen`, { cause });
-    throw cause;
-  }
-  const address = app.server.address();
-  return `http://${at}:${typeof address === "object" && address !== null ? address.port : port}`;
-}
-
-/** Counts connections before a byte of them is read. One too many hears why and is ended. */
-function doorkeeper({ connections, connectionsPerAddress }: ServiceLimits): (socket: Socket) => void {
-  const byAddress = new Map<string, number>();
-  let all = 0;
-  return (socket) => {
-    const address = sourceOf(socket.remoteAddress);
-    const own = byAddress.get(address) ?? 0;
-    if (all >= connections || own >= connectionsPerAddress) {
-      endWithProblem(socket, 503, "Too many connections: close some, try again later, or use another relay.");
-      return;
-    }
-    all += 1;
-    byAddress.set(address, own + 1);
-    socket.once("close", () => {
-      all -= 1;
-      const left = byAddress.get(address)! - 1;
-      if (left === 0) byAddress.delete(address);
-      else byAddress.set(address, left);
+  /** Throws if a peer's URL is none, before anything is opened. */
+  constructor({ limits = {}, log = pino({ level: "silent" }), peers = [], ...options }: RelayOptions) {
+    const peerUrls = peers.map(socketUrl);
+    this.#log = log;
+    this.#service = { ...DEFAULT_SERVICE_LIMITS, ...options.service };
+    this.#mailroom = new Mailroom({ engine: withRememberedVerifiers(nodeEngine), limits });
+    this.#backlog = new Backlog(this.#service);
+    const metrics = this.#metrics();
+    this.#journal = options.persist === undefined ? null : restored(options.persist, this.#mailroom, { log, metrics });
+    this.#hub = new Hub({ mailroom: this.#mailroom, metrics, journal: this.#journal });
+    const peerOptions = { ...DEFAULT_PEER_OPTIONS, ...options.peer };
+    this.#peers = new PeerLinks(peerUrls, {
+      hub: this.#hub,
+      options: peerOptions,
+      badFrames: this.#service.badFrames,
+      log,
     });
-  };
+    this.#hub.usePeers(this.#peers);
+  }
+
+  get urls(): readonly string[] {
+    return this.#doors.map(({ url }) => url);
+  }
+
+  get url(): string {
+    return this.#doors[0]!.url;
+  }
+
+  get port(): number {
+    return this.#doors[0]!.port;
+  }
+
+  async open(listen: readonly ListenAddress[]): Promise<void> {
+    const parts = {
+      hub: this.#hub,
+      backlog: this.#backlog,
+      limits: this.#service,
+      log: this.#log,
+      stats: () => this.stats(),
+      trouble: () => this.#journal?.trouble ?? null,
+      stopping: this.#stopping.signal,
+    };
+    const admit = doorkeeper(this.#service);
+    for (const address of listen) this.#doors.push(await openDoor(address, parts, admit));
+    this.#log.info({ urls: this.urls, peers: this.#peers.configured }, "relay listens");
+  }
+
+  stats(): RelayStats {
+    return {
+      ...this.#mailroom.stats,
+      backlogBytes: this.#backlog.bytes,
+      peers: { configured: this.#peers.configured, connected: this.#peers.connected },
+      limits: { ...this.#mailroom.limits },
+    };
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#stopping.abort();
+    this.#peers.close();
+    await Promise.all(this.#doors.map((door) => door.close()));
+    this.#hub.close();
+    this.#journal?.close();
+  }
+
+  #metrics(): Metrics {
+    const gauge = (help: string, read: (stats: RelayStats) => number) => ({ help, read: () => read(this.stats()) });
+    return createMetrics({
+      stored_bytes: gauge("Bytes of messages kept", ({ bytes }) => bytes),
+      stored_messages: gauge("Messages kept", ({ messages }) => messages),
+      waiters: gauge("Questions waiting for answers", ({ waiters }) => waiters),
+      connections: gauge("Sockets and requests under way", ({ connections }) => connections),
+      backlog_bytes: gauge("Bytes sent that nobody has read yet", ({ backlogBytes }) => backlogBytes),
+      peers_connected: gauge("Peers that can be asked", ({ peers }) => peers.connected),
+    });
+  }
+}
+
+/** The journal, with what it kept put back. */
+function restored(file: string, mailroom: Mailroom, { log, metrics }: { log: Logger; metrics: Metrics }): Journal {
+  const journal = new Journal(file, { log, failed: () => metrics.journalErrors.inc() });
+  try {
+    journal.load(mailroom, nowMs());
+    return journal;
+  } catch (error) {
+    journal.close();
+    throw error;
+  }
 }
