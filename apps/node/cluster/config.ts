@@ -120,7 +120,7 @@ function readFile(file: string): Values {
   try {
     const value: unknown = JSON.parse(text);
     if (typeof value !== "object" || value === null || Array.isArray(value)) throw new SyntaxError("not an object");
-    return value as Values;
+    return value;
   } catch (cause) {
     throw new ConfigWrong(`The configuration ${file} is not a JSON object: correct it.`, { cause });
   }

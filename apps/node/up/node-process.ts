@@ -50,7 +50,7 @@ export class NodeProcess {
     this.#ended = new Promise((resolve) => {
       this.#child.once("exit", (code, signal) => {
         const error = new NodeEnded(`${name}'s process ended with ${signal ?? `code ${code}`}: its log is ${logFile}`);
-        for (const { reject } of this.#asked.values()) reject(error);
+        for (const asked of this.#asked.values()) asked.reject(error);
         this.#asked.clear();
         resolve(error);
       });
