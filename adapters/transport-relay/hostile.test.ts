@@ -82,9 +82,11 @@ describe("over a relay that lies", () => {
       const mails = relay.published.filter((one) => (readFrame(one).header.flags & FLAG_MAILBOX) !== 0);
       const other = mails[dice.below(mails.length)]!;
       return [
-        // Flipped anywhere behind the id; another message's inside under this id; this inside under another's number; noise.
+        // Flipped anywhere behind the id; another message's inside under this id; this inside in another's session, and
+        // under another's number; noise.
         { bytes: flipped(bytes, 32 + dice.below(bytes.length - 32)) },
         { bytes: Uint8Array.from([...bytes.subarray(0, 140), ...other.subarray(140)]) },
+        { bytes: flipped(bytes, 140 + 1 + dice.below(8)) },
         { bytes: flipped(bytes, 140 + 9 + dice.below(8)) },
         { bytes: Uint8Array.from([...bytes.subarray(0, 140), ...Array.from({ length: 90 }, () => dice.below(256))]) },
         { bytes },
