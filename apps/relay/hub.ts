@@ -16,6 +16,11 @@ export interface Peers {
   ask(frame: Uint8Array): void;
 }
 
+/** Nobody of good will sends these, while any other refusal is for want of room. */
+const FAULTS: ReadonlySet<Refusal> = new Set(["malformed", "another-id", "bad-signature"]);
+
+export const isFault = (error: Refusal): boolean => FAULTS.has(error);
+
 /** What runs out is looked for this often. */
 const TICK_MS = 1_000;
 

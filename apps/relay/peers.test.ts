@@ -256,6 +256,31 @@ describe("peers", () => {
     await reader.messages(1);
   });
 
+  test("are kept by a relay that is full, which passes on what they answer", async (t) => {
+    const messages = Array.from({ length: 30 }, (_, tag) => letter({ tag }));
+    const peer = new WebSocketServer({ port: 0, host: "127.0.0.1" });
+    await once(peer, "listening");
+    t.after(() => peer.close());
+    let connections = 0;
+    peer.on("connection", (socket) => {
+      connections += 1;
+      socket.on("message", (frame: Buffer) => {
+        const answer = messages.find((message) => frame.subarray(0, 32).equals(idOf(message)));
+        if (answer !== undefined) socket.send(answer);
+      });
+    });
+    const address = peer.address();
+    assert.ok(typeof address === "object" && address !== null);
+    const relay = await startWith(t, [`ws://127.0.0.1:${address.port}`], { limits: { messages: 1 } });
+    await linked(relay);
+    await post(relay.url, letter({ tag: 99 }));
+    const reader = await startClient(t, relay);
+    for (const message of messages) reader.send(questionFor(message));
+    await reader.messages(messages.length);
+    await pause(100);
+    assert.equal(connections, 1);
+  });
+
   test("have addresses that are understood or refused", async () => {
     const urls = {
       "http://relay.example": "ws://relay.example/v1/msg-relay",

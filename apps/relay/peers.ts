@@ -3,10 +3,10 @@
  * like a client's message. A peer's questions come in over its own socket and are never asked on, so that a question goes one
  * step and no further.
  */
-import { HEADER_BYTES, MAX_MESSAGE_BYTES } from "@conclave/relay";
+import { HEADER_BYTES, MAX_MESSAGE_BYTES, type Refusal } from "@conclave/relay";
 import type { Logger } from "pino";
 import { WebSocket, type RawData } from "ws";
-import type { Hub, Peers } from "./hub.ts";
+import { isFault, type Hub, type Peers } from "./hub.ts";
 import { WrongUsage, type PeerOptions } from "./options.ts";
 import { PEER_HEADER, SOCKET_PATHS } from "./sockets.ts";
 
@@ -111,8 +111,8 @@ class PeerLink {
     this.#queued = 0;
     let faults = 0;
     let missed = 0;
-    const refuse = (): void => {
-      faults += 1;
+    const refuse = (_: string | null, error: Refusal): void => {
+      if (isFault(error)) faults += 1;
       if (faults > badFrames) socket.terminate();
     };
     // It is handed nothing: a peer's questions come in over the peer's own socket.

@@ -1,10 +1,10 @@
 /** The binary WebSocket of a relay, `GET /v1/msg-relay`: frames in, messages out, text only to say what was refused. */
 import type { IncomingMessage, Server } from "node:http";
-import { MAX_MESSAGE_BYTES, type Refusal } from "@conclave/relay";
+import { MAX_MESSAGE_BYTES } from "@conclave/relay";
 import type { Logger } from "pino";
 import { WebSocketServer, type RawData, type WebSocket } from "ws";
 import type { Backlog } from "./backlog.ts";
-import type { Hub } from "./hub.ts";
+import { isFault, type Hub } from "./hub.ts";
 import type { ServiceLimits } from "./options.ts";
 import { endWithProblem } from "./problems.ts";
 import { sourceOf } from "./source.ts";
@@ -18,9 +18,6 @@ export const PEER_HEADER = "conclave-relay-peer";
 const CLOSE = { goingAway: 1001, unsupportedData: 1003, policy: 1008 } as const;
 /** A client that missed so many pings in a row is gone. Three, because it may be computing. */
 const MISSED_PINGS = 3;
-/** These are nobody's bad luck: frames that a well-meaning client does not send. */
-const FAULTS: ReadonlySet<Refusal> = new Set(["malformed", "another-id", "bad-signature"]);
-
 export interface Sockets {
   readonly count: number;
   /** Tells everybody to go, and cuts who has not gone after a while. */
@@ -77,7 +74,7 @@ export function serveSockets(
       receiver: {
         deliver: send,
         refuse: (messageId, error) => {
-          if (FAULTS.has(error)) faults += 1;
+          if (isFault(error)) faults += 1;
           if (faults > limits.badFrames) refuse(CLOSE.policy, "too many frames that are none", "bad frames");
           else send(JSON.stringify({ id: messageId, error }));
         },
