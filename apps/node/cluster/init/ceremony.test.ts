@@ -110,11 +110,9 @@ async function found(
   for (const operator of rest) operator.receive(draft);
   const draftOf = (operator: Operator): string => operator.received("charter")[0] ?? draft;
 
+  const agreed = ["--yes", "--fingerprint", fingerprint];
   await all((operator) =>
-    conclave(
-      ...["init", "sign", "--dir", operator.dir, draftOf(operator), ...operator.received("card")],
-      ...["--yes", "--fingerprint", fingerprint],
-    ),
+    conclave("init", "sign", "--dir", operator.dir, draftOf(operator), ...operator.received("card"), ...agreed),
   );
   exchange(operators, "signature");
   const finished = await all((operator) =>

@@ -301,7 +301,11 @@ describe("init finish", () => {
     rmSync(alpha.signature);
     await assert.rejects(
       signDraft({
-        ...{ dir: alpha.dir, draft: other.file, cards: cardsOf(signed), yes: true, say: () => {} },
+        dir: alpha.dir,
+        draft: other.file,
+        cards: cardsOf(signed),
+        yes: true,
+        say: () => {},
         fingerprint: parseFingerprint(other.said),
       }),
       refused("FileUnusable", /is of a cluster already, by the charter/),

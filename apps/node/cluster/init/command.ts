@@ -1,4 +1,5 @@
 /** `conclave init`: the steps in which operators found a cluster, none of whom ever holds another node's secret. */
+import { resolve } from "node:path";
 import { TRANSPORTS, type Charter, type TransportName } from "@conclave/consensus";
 import { InvalidArgumentError, Option, type Command } from "commander";
 import type { Lines } from "./node-dir.ts";
@@ -116,7 +117,6 @@ function addNode(init: Command): void {
     .option("--password-file <file>", "file with the vault's password (or CONCLAVE_PASSWORD_FILE, or a prompt)");
   for (const [flag, description, , parse] of SETTINGS) command.option(flag, description, (text) => parse(text));
   command.action(async (flags: NodeFlags) => {
-    const { resolve } = await import("node:path");
     const { makeNode } = await import("./make-node.ts");
     const { name, cluster, dir, esploraUrl, passwordFile } = flags;
     const given = SETTINGS.map(([flag, , setting]) => [setting, flags[nameOf(flag)]] as const);

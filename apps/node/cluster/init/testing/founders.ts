@@ -77,7 +77,11 @@ export function draft(
   const [author] = founders as [Founder, ...Founder[]];
   const file = wish.out ?? join(author.dir, "public", "prod.charter");
   const said = draftCharter({
-    ...{ dir: author.dir, cards: cardsOf(founders), network: "regtest", transport: "quic", nowMs: NOW_MS },
+    dir: author.dir,
+    cards: cardsOf(founders),
+    network: "regtest",
+    transport: "quic",
+    nowMs: NOW_MS,
     ...wish,
   });
   return { file, said };
