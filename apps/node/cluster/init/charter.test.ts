@@ -270,6 +270,9 @@ describe("init finish", () => {
     const [alpha, beta] = copied();
     wrong(alpha, [], /the signatures of beta, gamma are missing/);
     wrong(alpha, [beta.signature, beta.signature], /the signatures of gamma are missing/);
+    // Such as an earlier draft named, whose author gave it up.
+    copyFileSync(strangers[1].card, join(alpha.dir, "cards", "mallory.card"));
+    wrong(alpha, signatures, /holds a card of mallory, a node that the charter does not name: move it away/);
     rmSync(join(alpha.dir, "cards"), { recursive: true });
     wrong(alpha, signatures, /the cards of beta, gamma are missing: run "conclave init add-card/);
     rmSync(beta.signature);

@@ -1,5 +1,5 @@
 /** `init finish`: with everybody's signature, the charter becomes the node's own, and the node belongs to the cluster. */
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { CodecError, equalBytes } from "@conclave/bytes";
 import {
@@ -9,6 +9,7 @@ import {
   unsignedBy,
   type Charter,
   type NodeId,
+  type SignedCard,
   type SignedCharter,
 } from "@conclave/consensus";
 import { engine } from "../../engine.ts";
@@ -88,17 +89,24 @@ function signedBy(charter: Charter, given: readonly Given[]): SignedCharter {
   return signed;
 }
 
-/** Those that were checked when the node signed, or newer ones that came since. */
-function cardsOf(node: NodeDir, charter: Charter) {
-  const files = charter.roster.nodes.map(({ name }) => join(node.folder.cardsDir, `${name}.card`));
-  const cards = newestCards([ownCard(node), ...files.filter((file) => existsSync(file)).map(readCard)]);
-  for (const card of cards) checkMember(charter.roster, card);
-  const missing = charter.roster.nodes.filter(({ id }) => !cards.some(({ card }) => card.node === id));
+/** Those that were checked when the node signed, or newer ones that came since. Throws `FileUnusable` for one too few or too many. */
+function cardsOf(node: NodeDir, { roster }: Charter): readonly SignedCard[] {
+  const { cardsDir } = node.folder;
+  const files = existsSync(cardsDir) ? readdirSync(cardsDir).filter((name) => name.endsWith(".card")) : [];
+  const cards = files.map((name) => readCard(join(cardsDir, name)));
+  const stray = cards.find(({ card }) => entryOf(roster, card.node) === undefined);
+  if (stray !== undefined)
+    throw new FileUnusable(
+      `${cardsDir} holds a card of ${stray.card.name}, a node that the charter does not name: move it away`,
+    );
+  const newest = newestCards([ownCard(node), ...cards]);
+  for (const card of newest) checkMember(roster, card);
+  const missing = roster.nodes.filter(({ id }) => !newest.some(({ card }) => card.node === id));
   if (missing.length > 0)
     throw new FileUnusable(
       `the cards of ${missing.map(({ name }) => name).join(", ")} are missing: run "conclave init add-card --dir ${node.dir} CARD…"`,
     );
-  return cards;
+  return newest;
 }
 
 function checkFounded({ folder }: NodeDir, charter: Charter): void {

@@ -24,8 +24,10 @@ export async function main(argv: readonly string[]): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT.usage;
     const { name, message } = error instanceof Error ? error : { name: "", message: String(error) };
-    console.error(`conclave: ${message}`);
-    return name === "InUse" ? EXIT.inUse : USAGE.has(name) ? EXIT.usage : EXIT.failed;
+    const exitCode = name === "InUse" ? EXIT.inUse : USAGE.has(name) ? EXIT.usage : EXIT.failed;
+    const told = { error: { problem: USAGE.has(name) ? "usage" : "failed", detail: message, exit_code: exitCode } };
+    console.error(argv.includes("--json") ? JSON.stringify(told) : `conclave: ${message}`);
+    return exitCode;
   }
   return code;
 }

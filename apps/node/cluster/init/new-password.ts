@@ -4,7 +4,7 @@ import { PasswordMissing, readPassword } from "../../password.ts";
 /** Throws `PasswordMissing`. */
 export async function newPassword(file: string | undefined): Promise<string> {
   const first = await readPassword(file);
-  if (file !== undefined || process.env["CONCLAVE_PASSWORD_FILE"] !== undefined) return first;
+  if (file !== undefined) return first;
   const { password, isCancel } = await import("@clack/prompts");
   const again = await password({ message: "The same password again" });
   if (isCancel(again) || again !== first) throw new PasswordMissing("the two passwords differ: nothing was made");
