@@ -401,6 +401,21 @@ describe("a client over plain HTTP", () => {
     assert(clock.delays.some((delay) => delay >= 2_000 && delay < 3_000));
   });
 
+  it("waits nowhere any more for what came from elsewhere, or was cancelled", async () => {
+    const [first, second] = [await relayWith(), await relayWith()];
+    const alice = clientOf({ urls: [first.url], mode: "http" });
+    const bob = clientOf({ urls: [first.url, second.url], mode: "http" });
+    const place = broadcast();
+    const asked = bob.ask(bob.idOf(addressOf(alice, place)), soon);
+    const mailbox = bob.subscribe(addressOf(alice, broadcast()), () => {});
+    await until("both wait", () => first.stats().waiters === 2 && second.stats().waiters === 2);
+    await alice.publish(place, text("x"), soon);
+    await asked;
+    mailbox.cancel();
+    await until("nobody waits", () => first.stats().waiters === 0 && second.stats().waiters === 0);
+    assert(bob.relays.every(({ up }) => up));
+  });
+
   it("gives up on a server that always fails, naming its status", async () => {
     const server = await stubServer((request, response) => {
       response.writeHead(request.method === "POST" ? 500 : 200);

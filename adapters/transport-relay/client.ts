@@ -339,14 +339,12 @@ export class RelayClient {
     const question = this.#questions.get(toHex(frame.header.id));
     if (question === undefined) return this.#observe({ kind: "dropped", url, why: "not asked for" });
     const answer: Answer = { ...frame.message, bytes };
-    let objected: string | null | undefined;
-    for (const taker of question.takers) {
-      if (!taker.sealed) objected ??= objection(this.#engine, bytes, frame.message) ?? "";
-      if (taker.sealed || objected === "") taker.take(answer);
-    }
-    if (objected === undefined || objected === "") return;
+    const takers = [...question.takers];
+    const objected = takers.every(({ sealed }) => sealed) ? null : objection(this.#engine, bytes, frame.message);
+    for (const taker of takers) if (taker.sealed || objected === null) taker.take(answer);
+    if (objected === null) return;
+    this.#observe({ kind: "dropped", url, why: objected });
     // A relay that was answered has forgotten that we wait.
-    this.#observe({ kind: "dropped", url, why: objected ?? "" });
     if (question.again === null && this.#questions.has(toHex(question.id))) this.#askAgain(question, ASK_AGAIN_MS);
   }
 }

@@ -3,7 +3,7 @@ import type { Timer } from "@conclave/node";
 import { decodeHeader, FLAG_MAILBOX, ID_BYTES, MAX_MESSAGE_BYTES } from "@conclave/relay";
 import { Backoff } from "./backoff.ts";
 import { RelayRefused } from "./errors.ts";
-import { NoHttpAnswer, request, type HttpAnswer } from "./http-requests.ts";
+import { NoHttpAnswer, request, type HttpAnswer, type HttpQuestion } from "./http-requests.ts";
 import { isOld, newMarker, type Marker } from "./marker.ts";
 import { hasRoom, PipeBroken, type Pipe, type PipeParts, type PostTerms } from "./pipe.ts";
 
@@ -28,6 +28,8 @@ const LENGTH_BYTES = 4;
 interface Poll {
   readonly id: string;
   readonly mailbox: boolean;
+  /** Ends the request under way: its place is another's. */
+  readonly forgotten: AbortController;
   underWay: boolean;
 }
 
@@ -94,12 +96,14 @@ export class HttpPipe implements Pipe {
     const { id, flags } = decodeHeader(header);
     const key = toHex(id);
     if (!this.#polls.has(key)) {
-      this.#polls.set(key, { id: key, mailbox: (flags & FLAG_MAILBOX) !== 0, underWay: false });
+      const mailbox = (flags & FLAG_MAILBOX) !== 0;
+      this.#polls.set(key, { id: key, mailbox, forgotten: new AbortController(), underWay: false });
       this.#poll();
     }
   }
 
   forget(id: string): void {
+    this.#polls.get(id)?.forgotten.abort();
     this.#polls.delete(id);
   }
 
@@ -137,15 +141,17 @@ export class HttpPipe implements Pipe {
   /** Null if no answer came: the relay is gone then, until it answers a greeting. */
   async #request(
     path: string,
-    question: { readonly body?: Uint8Array; readonly timeoutMs: number; readonly maxBytes: number },
+    question: Pick<HttpQuestion, "body" | "timeoutMs" | "maxBytes"> & { readonly signal?: AbortSignal },
   ): Promise<HttpAnswer | null> {
+    const forgotten = question.signal ?? this.#closing.signal;
+    const signal = AbortSignal.any([forgotten, this.#closing.signal]);
     try {
-      const answer = await request(this.#parts, { path, ...question, signal: this.#closing.signal });
+      const answer = await request(this.#parts, { path, ...question, signal });
       if (answer.status < 300) this.#backoff.succeeded();
       return answer;
     } catch (error) {
       if (!(error instanceof NoHttpAnswer)) throw error;
-      this.#lost(error.message);
+      if (!forgotten.aborted) this.#lost(error.message);
       return null;
     }
   }
@@ -220,7 +226,11 @@ export class HttpPipe implements Pipe {
     poll.underWay = true;
     this.#pollsUnderWay += 1;
     const maxBytes = poll.mailbox ? MAX_ANSWER_BYTES : MAX_MESSAGE_BYTES;
-    const answer = await this.#request(path, { timeoutMs: wait * 1_000 + TIMEOUT_MS, maxBytes });
+    const answer = await this.#request(path, {
+      timeoutMs: wait * 1_000 + TIMEOUT_MS,
+      maxBytes,
+      signal: poll.forgotten.signal,
+    });
     poll.underWay = false;
     this.#pollsUnderWay -= 1;
     if (this.#isClosed) return;
