@@ -58,7 +58,7 @@ export async function run({ payments = 20, signingSeconds = 20, print }: BenchOp
 
 async function benchTaproot(payments: number, print: BenchOptions["print"]): Promise<void> {
   const startMs = performance.now();
-  const network = await startNetwork(["--taproot-only"]);
+  const network = await startNetwork(["--in-process", "--taproot-only"]);
   try {
     await network.phase("confirmed");
     print(figure("start-to-confirmed", [performance.now() - startMs], { phases: network.phases() }));
@@ -74,7 +74,7 @@ async function benchEcdsa(
   { payments, signingSeconds }: { readonly payments: number; readonly signingSeconds: number },
   print: BenchOptions["print"],
 ): Promise<void> {
-  const network = await startNetwork(["--fund-segwit"]);
+  const network = await startNetwork(["--in-process", "--fund-segwit"]);
   try {
     await network.phase("confirmed");
     const { ms } = await network.phase("segwit key");

@@ -22,6 +22,7 @@ interface UpFlags {
   readonly fundSegwit?: true;
   readonly taprootOnly?: true;
   readonly processes?: true;
+  readonly inProcess?: true;
   readonly transport?: TransportName;
 }
 
@@ -55,11 +56,13 @@ export async function main(argv: readonly string[]): Promise<number> {
     .option("--taproot-only", "do not make the segwit key, which takes every node some seconds")
     .option("--fund-segwit", "give the segwit account regtest coins too")
     .option("--allow-digests", ALLOW_DIGESTS)
-    .option("--processes", "run every node in a process of its own")
+    .option("--processes", "run every node in a process of its own (the default)")
+    .option("--in-process", "run all nodes in this process, with no network between them")
     .addOption(
-      new Option("--transport <name>", "how processes talk to each other (default: quic); implies --processes").choices(
-        TRANSPORTS,
-      ),
+      new Option(
+        "--transport <name>",
+        "how processes talk to each other (default: as the nodes agreed; quic for new ones)",
+      ).choices(TRANSPORTS),
     )
     .action(async (flags: UpFlags) => {
       code = await runUp(flags);
@@ -139,6 +142,10 @@ async function runUp(flags: UpFlags): Promise<number> {
     if (!(cause instanceof RangeError)) throw cause;
     throw new WrongUsage(cause.message, { cause });
   }
+  if (flags.inProcess === true && (flags.processes === true || flags.transport !== undefined))
+    throw new WrongUsage(
+      "--in-process has no processes and no network between them: leave it out, or --processes and --transport",
+    );
   if (flags.fresh && !flags.yes && !(await confirmed(`Forget the network in ${data}, its key and its coins?`)))
     return EXIT.failed;
   const asked = { names: flags.names, nodes, threshold: askedThreshold, quorum: askedQuorum };
@@ -153,7 +160,7 @@ async function runUp(flags: UpFlags): Promise<number> {
     once,
     json,
     allowDigests: flags.allowDigests === true,
-    transport: flags.transport ?? (flags.processes === true ? "quic" : null),
+    transport: flags.inProcess === true ? null : (flags.transport ?? "agreed"),
     segwit: flags.taprootOnly === true ? "none" : flags.fundSegwit === true ? "funded" : "empty",
   });
 }

@@ -36,6 +36,7 @@ interface Place {
 const startUp = ({ root, portBase }: Place): Started =>
   start([
     "up",
+    "--in-process",
     "--json",
     "--taproot-only",
     "--nodes",

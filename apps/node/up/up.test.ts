@@ -1,6 +1,6 @@
-/** `conclave up` and `conclave node` as their users start, stop and mistreat them: real processes on a real folder. */
+/** `conclave up --in-process` as its users start, stop and mistreat it: real processes on a real folder. */
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, renameSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -27,6 +27,7 @@ const PHASES = ["nodes up", "key", "wallet", "faucet", "proposed", "approved", "
 
 const upWithBothKeys = (data: string, ...args: readonly string[]): readonly string[] => [
   "up",
+  "--in-process",
   "--data",
   data,
   "--port-base",
@@ -122,69 +123,6 @@ describe("conclave up, on a folder of its own", () => {
     }
   });
 
-  describe("conclave node", () => {
-    const file = (...path: readonly string[]): string => join(five, "node3", ...path);
-    const node = (...args: readonly string[]) =>
-      run(["node", "--name", "node3", "--data", five, "--port", String(portBase), ...args]);
-    const withPassword = (): readonly string[] => ["--password-file", folderAt(five).passwordFile];
-    const refused = async (detail: RegExp, args = withPassword()): Promise<void> => {
-      const { code, stderr, stdout } = await node(...args);
-      assert.equal(code, 1, stderr);
-      assert.match(stderr, detail);
-      assert.equal(stdout, "");
-    };
-
-    test("refuses a wrong password, and one that others can read", async () => {
-      const wrong = join(temporary.path, "wrong-password");
-      writeFileSync(wrong, "not it\n", { mode: 0o600 });
-      await refused(/node3: .*password/, ["--password-file", wrong]);
-      const open = join(temporary.path, "open-password");
-      writeFileSync(open, readFileSync(folderAt(five).passwordFile), { mode: 0o644 });
-      await refused(/others can read .*chmod 600/, ["--password-file", open]);
-      await refused(/cannot read the password file/, ["--password-file", join(temporary.path, "none")]);
-      await refused(/--password-file FILE or CONCLAVE_PASSWORD_FILE/, []);
-    });
-
-    test("refuses a damaged vault, naming the file", async () => {
-      const damaged = file("vault", "identity.sealed");
-      const bytes = readFileSync(damaged);
-      const flipped = Buffer.from(bytes);
-      flipped[40]! ^= 1;
-      writeFileSync(damaged, flipped);
-      await refused(/node3: vault file identity\.sealed is damaged: .*Restore this file from a backup/);
-      writeFileSync(damaged, bytes);
-    });
-
-    test("refuses without its journal, and makes no new one", async () => {
-      renameSync(file("journal"), file("journal.away"));
-      await refused(/node3: journal .*safety\.sqlite: there is none/);
-      assert(!existsSync(file("journal", "safety.sqlite")));
-      rmSync(file("journal"), { recursive: true, force: true });
-      renameSync(file("journal.away"), file("journal"));
-    });
-
-    test("refuses a name or folder that is no network's", async () => {
-      const { code, stderr } = await run(["node", "--name", "eve", "--data", five, ...withPassword()]);
-      assert.deepEqual([code, /no node eve: choose from node1, node2/.test(stderr)], [1, true], stderr);
-      const none = await run(["node", "--name", "node1", "--data", join(temporary.path, "none"), ...withPassword()]);
-      assert.deepEqual(
-        [none.code, /there is no network in .*none: "conclave up" makes one/.test(none.stderr)],
-        [1, true],
-      );
-    });
-
-    test("runs one node, which says that it waits, until it is interrupted", async () => {
-      const process = start(["node", "--name", "node3", "--data", five, "--port", String(portBase), ...withPassword()]);
-      await process.line((line) => (line.includes("node3 runs alone") ? true : undefined));
-      const { status, reasons, online } = await apiOf(five, 0).status();
-      assert.deepEqual([status, online], ["halted", 1]);
-      assert.match(reasons[0]!, /1 of 5 nodes can vote and sign, 4 are needed/);
-      assert.equal((await apiOf(five, 0).payments()).length, 2, "its history is there");
-      assert.equal(await interrupt(process), 0);
-      assert.deepEqual(leftovers(five), []);
-    });
-  });
-
   test("while it runs, nobody else opens its folder, and it does not mind; --json tells what its nodes do; Ctrl-C ends it with nothing left over", async () => {
     const running = start(up(five, "--json"));
     const wallet = await phase(running, "wallet");
@@ -197,11 +135,6 @@ describe("conclave up, on a folder of its own", () => {
       assert.equal(second.code, 75, second.stderr);
       assert.match(second.stderr, holder);
     }
-    const password = ["--password-file", folderAt(five).passwordFile];
-    const single = await run(["node", "--name", "node1", "--data", five, "--port", "33000", ...password]);
-    assert.equal(single.code, 75, single.stderr);
-    assert.match(single.stderr, new RegExp(`node1: vault .*: process ${running.child.pid} .*uses it`));
-
     const { status, online } = await apiOf(five, 4).status();
     assert.deepEqual([status, online], ["ok", 5]);
 

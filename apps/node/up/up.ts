@@ -5,6 +5,7 @@
  */
 import type { TransportName } from "@conclave/consensus";
 import type { HttpLog } from "../http/index.ts";
+import { isFounded, nodeFolderAt, readCharter } from "../cluster/node-folder.ts";
 import { attend } from "./console.ts";
 import { tellPrograms } from "./events.ts";
 import { lockFolder } from "./folder-lock.ts";
@@ -47,8 +48,11 @@ export interface UpOptions {
   readonly json: boolean;
   /** Whether the nodes sign hashes whose preimage they do not see. */
   readonly allowDigests: boolean;
-  /** The network between nodes in processes of their own; null for nodes in this process. */
-  readonly transport: TransportName | null;
+  /**
+   * The network between nodes in processes of their own: the one that they agreed on when they were founded, or this one, which
+   * has to be the same. Null for nodes in this process.
+   */
+  readonly transport: TransportName | "agreed" | null;
   /** Whether a segwit key is made, and whether its account is given coins. */
   readonly segwit: "none" | "empty" | "funded";
 }
@@ -68,13 +72,15 @@ export async function up(options: UpOptions): Promise<number> {
   let isNew = false;
   try {
     const existing = options.fresh ? null : existingNetwork(folder, options.asked);
-    const size = (existing ?? options.shape).names.length;
-    await checkPorts(options.portBase, size, options.transport);
+    const { names } = existing ?? options.shape;
+    const transport =
+      options.transport === "agreed" ? agreedTransport(options.fresh ? null : folder, names) : options.transport;
+    await checkPorts(options.portBase, names.length, transport);
     isNew = existing === null;
     if (options.fresh) eraseNetwork(folder);
     const network = existing ?? makeNetwork(folder, options.shape, progress);
     if (existing !== null) progress.detail(`going on with the network in ${folder.root}`);
-    return await run(options, { folder, network, progress, interrupted });
+    return await run(options, { folder, network, transport, progress, interrupted });
   } catch (error) {
     // A first start that failed before its nodes were up leaves nothing behind; one that got further is gone on with.
     if (isNew && !hasStarted(folder)) eraseNetwork(folder);
@@ -118,13 +124,14 @@ function makeNetwork(folder: Folder, shape: Shape, progress: Progress): LocalNet
 interface Place {
   readonly folder: Folder;
   readonly network: LocalNetwork;
+  readonly transport: TransportName | null;
   readonly progress: Progress;
   readonly interrupted: Promise<typeof INTERRUPTED>;
 }
 
-async function run(options: UpOptions, { folder, network, progress, interrupted }: Place): Promise<number> {
+async function run(options: UpOptions, { folder, network, transport, progress, interrupted }: Place): Promise<number> {
   const { names, threshold, quorum } = network;
-  const { portBase, allowDigests, transport } = options;
+  const { portBase, allowDigests } = options;
   const notices = new Notices();
   const where = transport === null ? "" : `, each in a process of its own, over ${transport}`;
   progress.detail(`opening the vaults, journals and histories of ${names.length} nodes${where}`);
@@ -177,6 +184,14 @@ async function run(options: UpOptions, { folder, network, progress, interrupted 
     stopMining();
     await running.stop();
   }
+}
+
+const DEFAULT_TRANSPORT: TransportName = "quic";
+
+/** What the nodes in the folder talk over; the default for nodes that are still to be founded. */
+function agreedTransport(folder: Folder | null, names: readonly string[]): TransportName {
+  const founded = folder && names.map((name) => nodeFolderAt(folder.nodeDir(name))).find(isFounded);
+  return founded ? readCharter(founded.charterFile).charter.transport : DEFAULT_TRANSPORT;
 }
 
 /** Beside what the user does: the network runs without it. */
