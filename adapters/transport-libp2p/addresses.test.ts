@@ -29,7 +29,7 @@ describe("a link", { concurrency: true }, () => {
         const one = await cluster.join(ONE, {
           listen: [],
           peers: peersOf([ONE, TWO], () => [address]),
-          registry: new Cluster("tcp").registry(),
+          registry: cluster.registry("elsewhere"),
         });
         await one.start(nobody);
         await eventually("the link is up", () => one.isUp(TWO) && two.isUp(ONE));

@@ -121,7 +121,9 @@ describe("a dial", () => {
   it("tries the next address when one is dead, and leaves no socket behind when a handshake fails", () =>
     withCluster("ws", async (cluster, also) => {
       const sockets = new Set<Socket>();
+      let visits = 0;
       const silent = createServer((socket) => {
+        visits++;
         sockets.add(socket.on("error", () => {}).on("close", () => sockets.delete(socket)));
         // A WebSocket as far as HTTP goes, and no libp2p behind it.
         socket.once("data", () => socket.end("HTTP/1.1 400 Bad Request\r\n\r\n"));
@@ -133,10 +135,11 @@ describe("a dial", () => {
       await two.start(nobody);
       const one = await cluster.join(ONE, {
         peers: peersOf([ONE, TWO], () => [dead, two.addresses()[0]!]),
-        registry: cluster.registry(),
+        registry: cluster.registry("elsewhere"),
       });
       await one.start(nobody);
       await eventually("the link is up", () => one.isUp(TWO));
+      assert.equal(visits, 1);
       await eventually("no socket is left", () => sockets.size === 0);
     }));
 });

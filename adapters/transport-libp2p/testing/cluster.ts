@@ -64,8 +64,9 @@ export class Cluster implements TransportNetwork {
     return transport;
   }
 
-  registry(): PeerRegistry {
-    return new PeerRegistry({ folder: join(this.folder, "peers"), clock: realClock });
+  /** The nodes' own, or another in which nobody reads what they announce. */
+  registry(name: "peers" | "elsewhere" = "peers"): PeerRegistry {
+    return new PeerRegistry({ folder: join(this.folder, name), clock: realClock });
   }
 
   /** Inside one process a crash is an end; the death of a process is tried on a process. */
