@@ -96,15 +96,8 @@ async function found(
   exchange(operators, "card");
 
   const [author, ...rest] = operators as [Operator, ...Operator[]];
-  const drafted = await conclave(
-    "init",
-    "charter",
-    "--dir",
-    author.dir,
-    "--network",
-    "regtest",
-    ...author.received("card"),
-  );
+  const numbers = ["--threshold", "2", "--network", "regtest", "--transport", "quic"];
+  const drafted = await conclave("init", "charter", "--dir", author.dir, ...numbers, ...author.received("card"));
   const fingerprint = /Fingerprint.*\n(?<rows>(?: {2}[0-9a-f ]+\n){4})/.exec(drafted)!.groups!["rows"]!;
   const draft = author.shows("prod.charter");
   for (const operator of rest) operator.receive(draft);

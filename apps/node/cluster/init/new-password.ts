@@ -7,6 +7,7 @@ export async function newPassword(file: string | undefined): Promise<string> {
   if (file !== undefined) return first;
   const { password, isCancel } = await import("@clack/prompts");
   const again = await password({ message: "The same password again" });
-  if (isCancel(again) || again !== first) throw new PasswordMissing("the two passwords differ: nothing was made");
+  if (isCancel(again) || again !== first)
+    throw new PasswordMissing("the two passwords differ: run the same command again");
   return first;
 }
