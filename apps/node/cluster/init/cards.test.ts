@@ -3,15 +3,11 @@ import assert from "node:assert/strict";
 import { copyFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { signCard, signedCardCodec } from "@conclave/consensus";
-import { createIdentity } from "@conclave/custody";
-import { randomBytes } from "node:crypto";
-import { engine } from "../../engine.ts";
 import { nodeFolderAt, readCard, readMembership } from "../node-folder.ts";
-import { printToken } from "../tokens.ts";
 import { addCards, renewCard } from "./cards.ts";
 import { copyFounders, damage, foundAll, makeFounders, type Founder } from "./testing/founders.ts";
 import { temporary } from "./testing/operators.ts";
+import { writeStranger } from "./testing/strangers.ts";
 import { refused } from "./testing/refused.ts";
 
 type Two = readonly [Founder, Founder];
@@ -21,6 +17,8 @@ after(remove);
 let founded: Two;
 let apart: Two;
 let copies = 0;
+const stranger = writeStranger(join(root, "stranger"), "alpha");
+const elsewhere = writeStranger(join(root, "elsewhere"), "alpha", { cluster: "test" });
 
 before(async () => {
   founded = (await makeFounders(join(root, "made"), ["alpha", "beta"])) as unknown as Two;
@@ -115,14 +113,12 @@ describe("init add-card", () => {
       () => addCards(beta.dir, [twin.card]),
       refused("FileUnusable", /is not signed by the node|cannot be read/),
     );
-    const [stranger] = (await makeFounders(join(root, "strangers"), ["alpha"])) as [Founder];
     assert.throws(
-      () => addCards(beta.dir, [stranger.card]),
+      () => addCards(beta.dir, [stranger]),
       refused("FileUnusable", /alpha's card is of a node that the roster does not name/),
     );
-    const [elsewhere] = (await makeFounders(join(root, "elsewhere"), ["alpha"], { cluster: "test" })) as [Founder];
     assert.throws(
-      () => addCards(beta.dir, [elsewhere.card]),
+      () => addCards(beta.dir, [elsewhere]),
       refused("FileUnusable", /for the cluster test, and this is prod/),
     );
   });
@@ -130,14 +126,12 @@ describe("init add-card", () => {
   test("of a node that does not belong to a cluster yet keeps cards of its cluster's name, one node to a name", async () => {
     const [alpha, beta] = copied(apart);
     assert.deepEqual(addCards(beta.dir, [alpha.card]), ["card 1 of alpha taken in"]);
-    const elsewhere = join(root, "elsewhere", "alpha", "public", "alpha.card");
     assert.throws(
       () => addCards(beta.dir, [elsewhere]),
       refused("FileUnusable", /for the cluster test, and this node is of prod/),
     );
-    const again = join(root, "strangers", "alpha", "public", "alpha.card");
     assert.throws(
-      () => addCards(beta.dir, [again]),
+      () => addCards(beta.dir, [stranger]),
       refused(
         "FileUnusable",
         /is of another node called alpha: if its operator made the node anew, move the file away/,
@@ -148,29 +142,11 @@ describe("init add-card", () => {
   test("takes a well-signed card of a node only with that node's own name and keys", () => {
     const [alpha, beta] = copied(founded);
     const { card } = readCard(alpha.card);
-    const records = new Map<string, Uint8Array>();
-    const mallory = createIdentity(
-      engine,
-      {
-        list: () => [...records.keys()],
-        put: (name, secret) => void records.set(name, secret),
-        get: (name) => records.get(name)!,
-        erase: (name) => void records.delete(name),
-        close: () => {},
-      },
-      (length) => new Uint8Array(randomBytes(length)),
-    );
     // Alpha's address, changed by somebody who has another node's key.
-    const forged = signCard(mallory.envelope, {
-      ...card,
-      serial: 2,
-      endpoints: { quic: ["10.6.6.6:9000"], libp2p: [] },
-    });
-    const file = join(root, "forged.card");
-    writeFileSync(file, printToken("card", signedCardCodec.encode(forged)));
+    const file = writeStranger(join(root, "forged"), "alpha", { ...card, serial: 2 });
     assert.throws(
       () => addCards(beta.dir, [file]),
-      refused("FileUnusable", /forged.card is not signed by the node that it speaks of/),
+      refused("FileUnusable", /alpha.card is not signed by the node that it speaks of/),
     );
   });
 });

@@ -13,6 +13,7 @@ import { signDraft } from "./sign.ts";
 import { parseFingerprint } from "./testing/fingerprints.ts";
 import { cardsOf, copyFounders, damage, draft, makeFounders, signAll, type Founder } from "./testing/founders.ts";
 import { temporary } from "./testing/operators.ts";
+import { writeStranger } from "./testing/strangers.ts";
 import { refused } from "./testing/refused.ts";
 
 type Three = readonly [Founder, Founder, Founder];
@@ -21,14 +22,15 @@ const { path: root, remove } = temporary();
 after(remove);
 let made: Three;
 /** Of the same cluster by its own word, and of none that the others know. */
-let strangers: readonly [beta: Founder, mallory: Founder, elsewhere: Founder];
+const strangers = {
+  beta: writeStranger(join(root, "strangers"), "beta"),
+  mallory: writeStranger(join(root, "strangers"), "mallory"),
+  delta: writeStranger(join(root, "strangers"), "delta", { cluster: "test" }),
+};
 let copies = 0;
 
 before(async () => {
   made = (await makeFounders(join(root, "made"), ["alpha", "beta", "gamma"])) as unknown as Three;
-  const [beta, mallory] = await makeFounders(join(root, "strangers"), ["beta", "mallory"]);
-  const [elsewhere] = await makeFounders(join(root, "elsewhere"), ["delta"], { cluster: "test" });
-  strangers = [beta!, mallory!, elsewhere!];
 });
 
 const fresh = (): Three => copyFounders(made, join(root, `copy-${copies++}`)) as unknown as Three;
@@ -87,10 +89,10 @@ describe("init charter", () => {
     wrong(/a cluster has at least two/, { cards: [] });
     wrong(
       /delta's card is for the cluster test, and this node is of prod/,
-      { cards: [strangers[2].card] },
+      { cards: [strangers.delta] },
       "FileUnusable",
     );
-    wrong(/two nodes call themselves beta/, { cards: [made[1].card, strangers[0].card] }, "FileUnusable");
+    wrong(/two nodes call themselves beta/, { cards: [made[1].card, strangers.beta] }, "FileUnusable");
     wrong(
       /of alpha, beta, gamma names no address for libp2p.*"advertise_libp2p"/,
       { transport: "libp2p" },
@@ -173,16 +175,16 @@ describe("init sign", () => {
       refused("FileUnusable", /names beta, gamma, of whom no card was given: ask their operators/),
     );
     await assert.rejects(
-      with_([beta.card, strangers[0].card, gamma.card]),
+      with_([beta.card, strangers.beta, gamma.card]),
       refused("FileUnusable", /two nodes call themselves beta/),
     );
     // The author put a node of its own in beta's place.
     await assert.rejects(
-      with_([strangers[0].card, gamma.card]),
+      with_([strangers.beta, gamma.card]),
       refused("FileUnusable", /beta's card is of a node that the roster does not name/),
     );
     await assert.rejects(
-      with_([...cardsOf(made), strangers[1].card]),
+      with_([...cardsOf(made), strangers.mallory]),
       refused("FileUnusable", /mallory's card is of a node that the roster does not name/),
     );
     const without = draft([beta, gamma]).file;
@@ -196,7 +198,7 @@ describe("init sign", () => {
       const [a, b, c] = charter.roster.nodes as [Charter["roster"]["nodes"][0], ...Charter["roster"]["nodes"]];
       return {
         ...charter,
-        roster: { ...charter.roster, nodes: [a, { ...b!, voteKey: readCardKey(strangers[0]) }, c!] },
+        roster: { ...charter.roster, nodes: [a, { ...b!, voteKey: readCard(strangers.beta).card.voteKey }, c!] },
       };
     });
     await assert.rejects(sign(alpha, keys), refused("FileUnusable", /beta's card contradicts the roster/));
@@ -230,8 +232,6 @@ describe("init sign", () => {
     assert.equal(readFileSync(alpha.signature, "utf8"), text);
   });
 });
-
-const readCardKey = ({ card }: Founder): Uint8Array => readCard(card).card.voteKey;
 
 describe("init finish", () => {
   let signed: Three;
@@ -271,7 +271,7 @@ describe("init finish", () => {
     wrong(alpha, [], /the signatures of beta, gamma are missing/);
     wrong(alpha, [beta.signature, beta.signature], /the signatures of gamma are missing/);
     // Such as an earlier draft named, whose author gave it up.
-    copyFileSync(strangers[1].card, join(alpha.dir, "cards", "mallory.card"));
+    copyFileSync(strangers.mallory, join(alpha.dir, "cards", "mallory.card"));
     wrong(alpha, signatures, /holds a card of mallory, a node that the charter does not name: move it away/);
     rmSync(join(alpha.dir, "cards"), { recursive: true });
     wrong(alpha, signatures, /the cards of beta, gamma are missing: run "conclave init add-card/);

@@ -35,16 +35,12 @@ export function settingsAt(root: string, port = 9_000): Readonly<Record<string, 
 }
 
 /** Nodes of one cluster, made in the folder. */
-export async function makeFounders(
-  root: string,
-  names: readonly string[],
-  { cluster = "prod" }: { readonly cluster?: string } = {},
-): Promise<readonly Founder[]> {
+export async function makeFounders(root: string, names: readonly string[]): Promise<readonly Founder[]> {
   mkdirSync(root, { recursive: true });
   return Promise.all(
     names.map(async (name, i) => {
       const founder = founderAt(root, name);
-      await makeNode({ dir: founder.dir, name, cluster, settings: settingsAt(root, 9_000 + i) });
+      await makeNode({ dir: founder.dir, name, cluster: "prod", settings: settingsAt(root, 9_000 + i) });
       return founder;
     }),
   );
