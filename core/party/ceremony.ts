@@ -31,7 +31,7 @@ import { differences, intentHash, shortened, type GivenUp, type Presence } from 
 import type { PartyTimings } from "./timings.ts";
 
 /** Attempts that came to nothing although everybody answered; beyond that somebody is at fault whom nothing convicts. */
-const MAX_FRUITLESS = 12;
+const MAX_FRUITLESS = 5;
 /** Attempts remembered, so that none is joined twice. */
 const MAX_JOINED = 1_024;
 
@@ -352,7 +352,7 @@ export class Ceremony {
     if (isProven) for (const culprit of culprits) this.#condemn(culprit, outcome.reason);
     if (this.#operation === null || this.#operation.finished) return;
     this.announce();
-    if (this.#fruitless > MAX_FRUITLESS)
+    if (this.#fruitless >= MAX_FRUITLESS)
       return this.#parts.fail(
         new PartyFailure("failed", `${MAX_FRUITLESS} attempts came to nothing; the last because ${reason}`),
       );

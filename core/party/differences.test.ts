@@ -118,7 +118,7 @@ describe("an operator who waits", () => {
     await world.keygen();
     const [one, two] = [await world.open(1), await world.open(2)];
     let isDeaf = false;
-    world.network.tamper = (from, _to, frame) => (isDeaf && from === world.node(2) ? null : frame);
+    world.network.tamper = (from, _to, frame) => (isDeaf && from === world.node(2) ? [] : [frame]);
     const both = [one.party.sign(ORDER), two.party.sign(ORDER)] as const;
     await world.pass(60);
     isDeaf = true;

@@ -23,8 +23,8 @@ export class VirtualNetwork {
   readonly #dice: Dice;
   readonly #ends = new Map<NodeId, { handler: TransportHandler; up: Set<NodeId> }>();
   weather: Weather;
-  /** Sees every frame that leaves; gives what arrives instead, or null for nothing. */
-  tamper: (from: NodeId, to: NodeId, frame: Uint8Array) => Uint8Array | null = (_from, _to, frame) => frame;
+  /** Sees every frame that leaves; gives what arrives instead. */
+  tamper: (from: NodeId, to: NodeId, frame: Uint8Array) => readonly Uint8Array[] = (_from, _to, frame) => [frame];
 
   constructor(clock: VirtualClock, dice: Dice, weather: Weather) {
     this.#clock = clock;
@@ -59,6 +59,13 @@ export class VirtualNetwork {
     for (const end of this.#ends.values()) this.#link(end, node, false);
   }
 
+  #carry(from: NodeId, to: NodeId, frame: Uint8Array, delayMs: number): void {
+    this.#clock.schedule(1 + this.#dice.below(delayMs), () => {
+      const end = this.#ends.get(to);
+      if (end?.up.has(from) === true) end.handler.frame(from, frame.slice());
+    });
+  }
+
   #link(end: { handler: TransportHandler; up: Set<NodeId> }, peer: NodeId, up: boolean): void {
     this.#clock.schedule(NOTICE_MS, () => {
       if (![...this.#ends.values()].includes(end) || end.up.has(peer) === up) return;
@@ -73,12 +80,7 @@ export class VirtualNetwork {
     const copies = 1 + (this.#dice.chance(repeat) ? 1 : 0);
     for (let copy = 0; copy < copies; copy++) {
       if (this.#dice.chance(lose)) continue;
-      const arriving = this.tamper(from, to, frame.slice());
-      if (arriving === null) continue;
-      this.#clock.schedule(1 + this.#dice.below(delayMs), () => {
-        const end = this.#ends.get(to);
-        if (end?.up.has(from) === true) end.handler.frame(from, arriving.slice());
-      });
+      for (const arriving of this.tamper(from, to, frame.slice())) this.#carry(from, to, arriving, delayMs);
     }
   }
 }

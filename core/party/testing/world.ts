@@ -19,7 +19,7 @@ import {
 } from "../index.ts";
 import { engine, SCHEMES } from "./engine.ts";
 import { MemoryStore } from "./memory-store.ts";
-import { VirtualClock } from "./virtual-clock.ts";
+import { settled, VirtualClock } from "./virtual-clock.ts";
 import { CALM, VirtualNetwork, type Weather } from "./virtual-network.ts";
 
 export interface WorldOptions {
@@ -121,6 +121,7 @@ export class World {
       state.over = true;
     });
     all.catch(() => {});
+    await settled();
     while (!state.over) {
       if (this.clock.nowMs() > limitMs || !(await this.clock.step()))
         throw new Error(`nothing more happens (seed ${this.#options.seed})`);
