@@ -1,29 +1,15 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { rawCbor } from "@conclave/bytes";
-import { EnvelopeReader, EnvelopeRefused, sealEnvelope, type Envelope } from "@conclave/custody";
+import { sealEnvelope } from "@conclave/custody";
 import { PartyFailure, tell, type PartyEvent } from "./index.ts";
-import { rosterOf } from "./invite.ts";
 import { lyingSchemes } from "./testing/cheats.ts";
-import { engine } from "./testing/engine.ts";
-import { textOrder, World } from "./testing/world.ts";
+import { envelopeIn, textOrder, World } from "./testing/world.ts";
 
 const ORDER = textOrder("hello");
 
 const broke = (events: readonly PartyEvent[]): readonly string[] =>
   events.filter(({ kind }) => kind === "broke").map(tell);
-
-/** The envelope inside a frame of the delivery; null for an answer. */
-function envelopeIn(world: World, frame: Uint8Array): Envelope | null {
-  const [kind, [payload]] = rawCbor.decode(frame) as [string, [Uint8Array]];
-  if (kind !== "content") return null;
-  try {
-    return new EnvelopeReader(engine, rosterOf(world.invite), world.invite.hash).open(payload);
-  } catch (error) {
-    if (error instanceof EnvelopeRefused) return null;
-    throw error;
-  }
-}
 
 describe("a party that breaks the protocol before everybody's eyes", () => {
   test("in signing: it is named, and the others sign without it", async () => {

@@ -1,6 +1,7 @@
 /** A whole group in virtual time: its parties' disks, their processes, the network between them. */
+import { rawCbor } from "@conclave/bytes";
 import type { NodeId } from "@conclave/consensus";
-import type { SigningScheme } from "@conclave/custody";
+import { EnvelopeReader, EnvelopeRefused, type Envelope, type SigningScheme } from "@conclave/custody";
 import type { Scheme } from "@conclave/keys";
 import type { PartyIndex } from "@conclave/protocol";
 import { partyRng, seededDice } from "@conclave/protocol/testing";
@@ -17,6 +18,7 @@ import {
   type PartyTimings,
   type SignatureOrder,
 } from "../index.ts";
+import { rosterOf } from "../invite.ts";
 import { engine, SCHEMES } from "./engine.ts";
 import { MemoryStore } from "./memory-store.ts";
 import { settled, VirtualClock } from "./virtual-clock.ts";
@@ -29,6 +31,18 @@ export interface WorldOptions {
   readonly t: number;
   readonly weather?: Weather;
   readonly timings?: PartyTimings;
+}
+
+/** The envelope inside a frame; null if there is none of this group's. */
+export function envelopeIn({ invite }: World, frame: Uint8Array): Envelope | null {
+  const [kind, [payload]] = rawCbor.decode(frame) as [string, [Uint8Array]];
+  if (kind !== "content") return null;
+  try {
+    return new EnvelopeReader(engine, rosterOf(invite), invite.hash).open(payload);
+  } catch (error) {
+    if (error instanceof EnvelopeRefused) return null;
+    throw error;
+  }
 }
 
 /** One life of a party's command. */
@@ -127,6 +141,12 @@ export class World {
         throw new Error(`nothing more happens (seed ${this.#options.seed})`);
     }
     return all;
+  }
+
+  /** Let time pass until something is so. */
+  async untilIt(holds: () => boolean): Promise<void> {
+    while (!holds())
+      if (!(await this.clock.step())) throw new Error(`nothing more happens (seed ${this.#options.seed})`);
   }
 
   /** Let so much time pass. */
