@@ -183,8 +183,9 @@ function addTss(program: Command, runs: Runs): void {
 function addKeygen(parent: Command, name: string, runs: Runs): void {
   parent
     .command(name)
-    .description("make a key for messages, and wait until every node has certified it")
-    .requiredOption("--name <name>", "what to call it: 1 to 32 lower-case letters, digits, - or _")
+    .description("make a key, and wait until every node has certified it")
+    .option("--name <name>", "for messages, called so: 1 to 32 lower-case letters, digits, - or _")
+    .addOption(new Option("--wallet <account>", "for the wallet's account").choices(["taproot", "segwit"]))
     .option("--wait-timeout <seconds>", "how long to wait for it", "180")
     .action(runs(async () => (await import("./commands/keys.ts")).createKey));
 }

@@ -16,13 +16,21 @@ describe("document 003's names", () => {
     assert.deepEqual([other.name, other.purpose], ["seal", "messages"]);
     assert.deepEqual(node.messageKeys, ["notary", "seal"]);
     const nameless = await here("keygen");
-    assert.deepEqual([nameless.code, /required option '--name <name>'/.test(nameless.stderr)], [2, true]);
+    assert.deepEqual([nameless.code, /Give either --name.* or --wallet/.test(nameless.stderr)], [2, true]);
+    const both = await here("keygen", "--name", "a", "--wallet", "taproot");
+    assert.deepEqual([both.code, /Give either --name.* or --wallet/.test(both.stderr)], [2, true]);
+  });
+
+  test("keygen --wallet makes the key of an account", async (t) => {
+    const { here, node } = await scene(t);
+    const made = resultIn(await here("keygen", "--wallet", "segwit", "--json")) as Key;
+    assert.deepEqual([made.account, node.asked], ["segwit", ["segwit"]]);
   });
 
   test("keygen says why there is no key, and how to go on; code 1", async (t) => {
     const { here, node } = await scene(t);
     node.createKey = () =>
-      Promise.resolve({ request: "d".repeat(64), name: "seal", state: "making" as const, key_id: null });
+      Promise.resolve({ request: "d".repeat(64), name: "seal", account: null, state: "making" as const, key_id: null });
     const failed = { name: "seal", scheme: "dkls23-secp256k1", purpose: "messages", state: "failed" as const };
     node.underWay = [{ request: "d".repeat(64), ...failed, reason: "attempt 31: a node was silent" }];
     const { code, stderr } = await here("tss", "keygen", "--name", "seal");

@@ -76,7 +76,9 @@ export async function main(argv: readonly string[]): Promise<number> {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT.usage;
     console.error(`conclave: ${error instanceof Error ? error.message : String(error)}`);
     if (error instanceof InUse) return EXIT.inUse;
-    return error instanceof WrongUsage ? EXIT.usage : EXIT.failed;
+    return error instanceof WrongUsage || (error instanceof Error && error.name === "ConfigWrong")
+      ? EXIT.usage
+      : EXIT.failed;
   }
   return code;
 }

@@ -2,7 +2,14 @@
 import { ServiceError, type InputOf, type Message, type NodeService } from "@conclave/api";
 import { hashMessage } from "@conclave/bitcoin";
 import { fromHex, toHex, utf8 } from "@conclave/bytes";
-import { MESSAGE_SCHEME, parseRequestId, type MessageContent, type StoredMessage } from "@conclave/node";
+import {
+  ACCOUNTS,
+  MESSAGE_SCHEME,
+  parseRequestId,
+  type KeyListing,
+  type MessageContent,
+  type StoredMessage,
+} from "@conclave/node";
 import { ascending, iso, votesOf, type Names, type ServiceParts } from "./service-answers.ts";
 import { translated } from "./service-problems.ts";
 
@@ -54,12 +61,15 @@ export function signingService(parts: ServiceParts, names: Names): SigningServic
       };
     },
 
-    async createKey({ body: { name } }) {
-      const request = await node.requestKey({ purpose: "messages", scheme: MESSAGE_SCHEME, name });
-      const made = (await node.keys()).find((key) => key.name === name);
+    async createKey({ body: { name = null, account = null } }) {
+      const request = await (name === null
+        ? node.requestAccount(account ?? ACCOUNTS[0])
+        : node.requestKey({ purpose: "messages", scheme: MESSAGE_SCHEME, name }));
+      const isAsked = (key: KeyListing): boolean => (name === null ? key.account === account : key.name === name);
+      const made = (await node.keys()).find(isAsked);
       const pending = (await node.keysUnderWay()).find((key) => key.request === request);
       const state = made === undefined ? (pending?.state ?? "making") : "made";
-      return { request, name, state, key_id: made === undefined ? null : toHex(made.id) };
+      return { request, name, account, state, key_id: made === undefined ? null : toHex(made.id) };
     },
 
     presign: ({ id, body: { count } }) =>

@@ -7,8 +7,13 @@ const KEY_NAME = "name must be 1 to 32 lower-case letters, digits or - _, and be
 
 const keyName = z.string({ error: KEY_NAME }).regex(/^[a-z0-9][a-z0-9_-]{0,31}$/, { error: KEY_NAME });
 
-/** `POST /api/v1/keys`: a key for messages. A name means one key: asked for again, it is the same. */
-export const keyRequest = strictFields({ name: keyName.describe("Tells people which key is which") });
+const ONE_KIND = "Give either name, for a key for messages, or account, for the wallet's key of that account";
+
+/** `POST /api/v1/keys`: a key for messages, or the wallet's. A name or an account means one key: asked for again, it is the same. */
+export const keyRequest = strictFields({
+  name: keyName.optional().describe("Of a key for messages: tells people which key is which"),
+  account: account.optional().describe("Of the wallet: the account that the key is to hold"),
+}).refine((body) => (body.name === undefined) !== (body.account === undefined), { error: ONE_KIND });
 
 export type KeyRequest = z.output<typeof keyRequest>;
 
@@ -85,7 +90,8 @@ export type Presigning = z.output<typeof presigning>;
 
 export const requestedKey = z.object({
   request: requestId,
-  name: keyName,
+  name,
+  account: account.nullable().describe("Null for a key for messages"),
   state: z.enum(["making", "made", "failed"]),
   key_id: hexKeyId.nullable().describe("Null while it is made"),
 });

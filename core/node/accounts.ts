@@ -10,14 +10,17 @@ export const ACCOUNTS = ["taproot", "segwit"] as const;
 export type Account = (typeof ACCOUNTS)[number];
 
 /** House rule: Taproot is signed by FROST, P2WPKH by threshold ECDSA. */
-const ACCOUNT_OF: Readonly<Record<string, Account>> = {
-  "frost-secp256k1-taproot": "taproot",
-  "dkls23-secp256k1": "segwit",
-};
+const SCHEME_OF = {
+  taproot: "frost-secp256k1-taproot",
+  segwit: "dkls23-secp256k1",
+} as const satisfies Readonly<Record<Account, string>>;
 
 /** The account that a wallet key of this scheme holds; undefined for a scheme that holds none. */
 export const accountOf = (scheme: string): Account | undefined =>
-  Object.hasOwn(ACCOUNT_OF, scheme) ? ACCOUNT_OF[scheme] : undefined;
+  ACCOUNTS.find((account) => SCHEME_OF[account] === scheme);
+
+/** The scheme of an account's key. */
+export const schemeOf = (account: Account): (typeof SCHEME_OF)[Account] => SCHEME_OF[account];
 
 export class Accounts {
   readonly #views = new Map<Account, WalletView>();

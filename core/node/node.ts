@@ -6,7 +6,7 @@ import { fromHex } from "@conclave/bytes";
 import type { NetworkName, PaymentPolicy, SecondOpinion } from "@conclave/bitcoin";
 import type { NodeId, Roster } from "@conclave/consensus";
 import { requestCodec, viewKey, type CustodyPort, type KeygenRequestBody, type Request } from "@conclave/custody";
-import { Accounts, type Account } from "./accounts.ts";
+import { Accounts, schemeOf, type Account } from "./accounts.ts";
 import type { BitcoinChain } from "./chain-port.ts";
 import { viewCluster, viewNodes, type ClusterView, type NodeView } from "./cluster-view.ts";
 import { auditRecord, type Context, type Notice } from "./context.ts";
@@ -83,7 +83,7 @@ export class ConclaveNode {
     this.#deadEdges = new DeadEdges(parts.roster.nodes.map(({ id }) => id));
     const mailbox = new Mailbox((error) => this.#report(error));
     const slowLane = new Mailbox((error) => this.#report(error));
-    this.#inbox = new Inbox(mailbox, (wire) => this.#read(wire));
+    this.#inbox = new Inbox({ mailbox, clock, read: (wire) => this.#read(wire) });
     this.#delivery = new Delivery({ transport, clock, hasRoom: (from, length) => this.#inbox.hasRoom(from, length) });
     this.#coordination = parts.coordination(this.#delivery);
     this.#context = {
@@ -137,7 +137,7 @@ export class ConclaveNode {
       messages: this.#messages,
       signers: this.#signers,
     });
-    await this.#coordination.start((wire) => this.#context.mailbox.post(() => this.#read(wire)));
+    await this.#coordination.start((wire) => this.#context.mailbox.post(async () => void (await this.#read(wire))));
     await transport.start({
       frame: (from, frame) => this.#arrived(from, frame),
       link: (peer, up) => this.#link(peer, up),
@@ -186,6 +186,11 @@ export class ConclaveNode {
   /** Ask the cluster to make a key of its wallet, unless a request to do so is known. */
   requestWalletKey(scheme: KeygenRequestBody["scheme"]): Promise<RequestId> {
     return this.requestKey({ purpose: "wallet", scheme });
+  }
+
+  /** The same for the key of one of its accounts. */
+  requestAccount(account: Account): Promise<RequestId> {
+    return this.requestWalletKey(schemeOf(account));
   }
 
   /** Ask the cluster for a key, unless one of this name is there or under way. */
@@ -281,8 +286,11 @@ export class ConclaveNode {
     if (wire !== null) this.#inbox.put(from, wire);
   }
 
-  async #read(wire: Uint8Array): Promise<void> {
-    await this.#reactions.act(await this.#parts.custody.receive(this.#parts.clock.nowMs(), wire));
+  /** Whether custody had any use for it. */
+  async #read(wire: Uint8Array): Promise<boolean> {
+    const events = await this.#parts.custody.receive(this.#parts.clock.nowMs(), wire);
+    await this.#reactions.act(events);
+    return events.every(({ kind }) => kind !== "dropped");
   }
 
   #link(peer: NodeId, up: boolean): void {

@@ -43,41 +43,55 @@ export const listKeys: Action = async ({ settings, out }) => {
 };
 
 interface CreateOptions {
-  readonly name: string;
+  readonly name?: string;
+  /** The account that a key of the wallet is to hold. */
+  readonly wallet?: "taproot" | "segwit";
   readonly waitTimeout: string;
 }
 
-/** `keys create`. Asked again with the same name it waits for the same key. */
-export const createKey: Action<CreateOptions> = async ({ settings, out }, { name, waitTimeout }) => {
+/** `keys create` and `keygen`. Asked again for the same, it waits for the same key. */
+export const createKey: Action<CreateOptions> = async ({ settings, out }, { name, wallet, waitTimeout }) => {
+  if ((name === undefined) === (wallet === undefined))
+    throw usageError("Give either --name, for a key for messages, or --wallet, for the wallet's key of an account.");
+  const called = name ?? `the wallet's ${wallet} key`;
+  const isAsked = (key: Key): boolean => (wallet === undefined ? key.name === name : key.account === wallet);
   const waitSeconds = parseWaitSeconds(waitTimeout);
   const endMs = performance.now() + waitSeconds * 1_000;
   const client = openWriter(settings);
-  await client.createKey({ body: { name } });
-  out.note(`${name} is being made: every two nodes run oblivious transfers, which takes some seconds …`);
+  const body = wallet === undefined ? { name: name! } : { account: wallet };
+  const { request } = await client.createKey({ body });
+  const pairs = wallet === "taproot" ? "" : ": every two nodes run oblivious transfers, which takes some seconds";
+  out.note(`${called} is being made${pairs} …`);
   for (;;) {
     const page = await client.keys();
-    const key = page.items.find((candidate) => candidate.name === name);
+    const key = page.items.find(isAsked);
     if (key !== undefined) {
-      out.result(key, () => `${key.name} ${key.public_key}\nKey id ${key.id}`);
+      out.result(key, () => `${key.name ?? key.account} ${key.public_key}\nKey id ${key.id}`);
       return EXIT.ok;
     }
-    failIfOver(page, name);
+    failIfOver(page, request, called);
     if (performance.now() > endMs) {
       throw new CliError(
         EXIT.timeout,
         "wait-timeout",
-        `The key ${name} is not there after ${waitSeconds} s. It goes on: look with "conclave keys".`,
+        `${sentence(called)} is not there after ${waitSeconds} s. It goes on: look with "conclave keys".`,
       );
     }
     await sleep(POLL_MS);
   }
 };
 
-function failIfOver({ under_way: underWay }: KeyPage, name: string): void {
-  const failed = underWay.find((key) => key.name === name && key.state === "failed");
+const sentence = (text: string): string => `${text.slice(0, 1).toUpperCase()}${text.slice(1)}`;
+
+function failIfOver({ under_way: underWay }: KeyPage, request: string, called: string): void {
+  const failed = underWay.find((key) => key.request === request && key.state === "failed");
   if (failed === undefined) return;
   const reason = failed.reason === null ? "" : ` ${failed.reason}.`;
-  throw new CliError(EXIT.failed, "key-failed", `The key ${name} could not be made.${reason} Ask again to try again.`);
+  throw new CliError(
+    EXIT.failed,
+    "key-failed",
+    `${sentence(called)} could not be made.${reason} Ask again to try again.`,
+  );
 }
 
 interface PresignOptions {

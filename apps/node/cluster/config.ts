@@ -19,7 +19,7 @@ const hostPort = z
 const multiaddr = z.string().startsWith("/", { error: 'must look like "/ip4/0.0.0.0/tcp/9001"' });
 const url = (schemes: string) =>
   z.string().regex(new RegExp(`^(?:${schemes})://[^/?#\\s@]+(?:/[^?#\\s]*)?$`), {
-    error: `must be a URL that begins with ${schemes.split("|")[0]}://`,
+    error: `must be a URL that begins with ${schemes.replaceAll("s?", "").split("|").join(":// or ")}://`,
   });
 const path = z.string().min(1, { error: "must be a path" });
 const flag = z.boolean({ error: "must be true or false" });
@@ -87,7 +87,9 @@ export function resolveConfig(
   const fromFile = readFile(file);
   const fromEnvironment = environmentValues(env);
   const fromFlags = Object.fromEntries(
-    Object.entries(flags).flatMap(([key, text]) => (text === undefined ? [] : [[key, typed(key as Key, text)]])),
+    Object.entries(flags).flatMap(([key, text]) =>
+      text === undefined ? [] : [[key, typed(key as Key, fromHere(key as Key, text))]],
+    ),
   ) as Values;
   const parsed = configFile.safeParse({ ...fromFile, ...fromEnvironment, ...fromFlags });
   const sourceOf = (key: Key) =>
@@ -96,6 +98,12 @@ export function resolveConfig(
   const sources = Object.fromEntries(KEYS.map((key) => [key, sourceOf(key)])) as ResolvedConfig["sources"];
   return { config: parsed.data, base: dirname(resolve(file)), sources };
 }
+
+/** Files that the file itself names are looked for beside it. */
+const PATHS: ReadonlySet<Key> = new Set(["data", "password_file", "api_token_file"]);
+
+/** A path that somebody types is meant from where he is. */
+const fromHere = (key: Key, text: string): string => (PATHS.has(key) && text !== "" ? resolve(text) : text);
 
 function faults(file: string, issues: readonly z.core.$ZodIssue[], sourceOf: (key: Key) => string): string {
   const told = issues.map(({ path: [key], message, code }) => {

@@ -3,8 +3,8 @@
  * the network as this node until its card is replaced, and cause nothing that its envelopes do not say.
  */
 import { randomBytes } from "node:crypto";
-import { codec, fixedBytes, record, type CodecOf } from "@conclave/bytes";
-import { readPrivate, writePrivate } from "./private-files.ts";
+import { codec, CodecError, fixedBytes, record, type CodecOf } from "@conclave/bytes";
+import { FileUnusable, readPrivate, writePrivate } from "./private-files.ts";
 
 const keysCodec = codec(
   record({
@@ -28,6 +28,12 @@ export function createNetworkKeys(file: string): NetworkKeys {
   return keys;
 }
 
-/** Throws `FileUnusable`, or `CodecError` for a damaged file. */
-export const readNetworkKeys = (file: string): NetworkKeys =>
-  keysCodec.decode(new Uint8Array(Buffer.from(readPrivate(file), "hex")));
+/** Throws `FileUnusable`. */
+export function readNetworkKeys(file: string): NetworkKeys {
+  try {
+    return keysCodec.decode(new Uint8Array(Buffer.from(readPrivate(file), "hex")));
+  } catch (cause) {
+    if (!(cause instanceof CodecError)) throw cause;
+    throw new FileUnusable(`${file} is damaged: restore it from a backup, or delete it and make a new card`, { cause });
+  }
+}

@@ -1,5 +1,5 @@
 /** Files that hold what only this node's account may read, written whole or not at all. */
-import { closeSync, fsyncSync, lstatSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, lstatSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 
 /** A file of the node cannot be used as it is. The message says what to do. */
@@ -13,12 +13,18 @@ export function writePrivate(file: string, content: string | Uint8Array): void {
   const draft = `${file}.new`;
   const descriptor = openSync(draft, "w", 0o600);
   try {
-    writeSync(descriptor, typeof content === "string" ? Buffer.from(content) : content);
+    writeFileSync(descriptor, content);
     fsyncSync(descriptor);
   } finally {
     closeSync(descriptor);
   }
   renameSync(draft, file);
+  const folder = openSync(dirname(file), "r");
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
 }
 
 /** The file's text. Throws `FileUnusable` for a link, or one that other accounts can read or write. */

@@ -103,7 +103,7 @@ describe("keys, accounts and edges on the command line", () => {
     assert.equal((resultIn(await here("keys", "--json")) as KeyPage).items.length, 3);
     node.messageKeys.length = 0;
     node.createKey = () =>
-      Promise.resolve({ request: "d".repeat(64), name: "seal", state: "making" as const, key_id: null });
+      Promise.resolve({ request: "d".repeat(64), name: "seal", account: null, state: "making" as const, key_id: null });
     const failed = { name: "seal", scheme: "dkls23-secp256k1", purpose: "messages", state: "failed" as const };
     node.underWay = [{ request: "d".repeat(64), ...failed, reason: "attempt 31: a node was silent" }];
     const none = await here("keys", "create", "--name", "seal");

@@ -107,12 +107,13 @@ describe("conclave up, with a process for every node", () => {
 describe("conclave node, on a folder of that network", () => {
   const config = (): string => fileOf("node3", "config.json");
   const node = (...args: readonly string[]) => run(["node", "--config", config(), ...args]);
-  const refused = async (detail: RegExp, ...args: readonly string[]): Promise<void> => {
+  const refusedWith = async (wanted: number, detail: RegExp, ...args: readonly string[]): Promise<void> => {
     const { code, stderr, stdout } = await node(...args);
-    assert.equal(code, 1, stderr);
+    assert.equal(code, wanted, stderr);
     assert.match(stderr, detail);
     assert.equal(stdout, "");
   };
+  const refused = (detail: RegExp, ...args: readonly string[]) => refusedWith(1, detail, ...args);
   /** For as long as `work` takes, the file is another one. */
   const changed = async (path: string, change: (text: Buffer) => Buffer | string, work: () => Promise<void>) => {
     const before = readFileSync(path);
@@ -169,12 +170,12 @@ describe("conclave node, on a folder of that network", () => {
     await changed(config(), renamed("node1"), () => refused(/the vault in .* is not node1's/));
   });
 
-  test("refuses settings that are wrong, with what was probably meant", async () => {
+  test("refuses settings that are wrong, with what was probably meant; code 2", async () => {
     const unknown = (text: Buffer): string => text.toString().replace('"api_port"', '"api_prot"');
-    await changed(config(), unknown, () => refused(/Unknown setting "api_prot": did you mean "api_port"\?/));
-    await refused(/"api_port" \(from a flag\): must be a port/, "--port", "many");
+    await changed(config(), unknown, () => refusedWith(2, /Unknown setting "api_prot": did you mean "api_port"\?/));
+    await refusedWith(2, /"api_port" \(from a flag\): must be a port/, "--port", "many");
     const { code, stderr } = await run(["node", "--config", config()], { CONCLAVE_API_PROT: "8080" });
-    assert.deepEqual([code, /did you mean "CONCLAVE_API_PORT"\?/.test(stderr)], [1, true], stderr);
+    assert.deepEqual([code, /did you mean "CONCLAVE_API_PORT"\?/.test(stderr)], [2, true], stderr);
   });
 
   test("runs one node, whose API says what it waits for; a second one on its folder is refused", async () => {

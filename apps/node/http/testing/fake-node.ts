@@ -64,6 +64,8 @@ export class FakeNode implements NodeService {
   /** States that a message shows, one for each time it is asked for; the last one stays. */
   messageLife: MessageState[] = ["signed"];
   /** Names of the keys for messages. */
+  /** Accounts of the wallet that a key was asked for. */
+  readonly asked: string[] = [];
   readonly messageKeys: string[] = [];
   /** Of each key for messages. */
   presignatures = 0;
@@ -206,11 +208,13 @@ export class FakeNode implements NodeService {
   }
 
   /** The key is there when it is looked for next. */
-  async createKey({ body: { name } }: InputOf<"createKey">): Promise<RequestedKey> {
+  async createKey({ body }: InputOf<"createKey">): Promise<RequestedKey> {
+    const [name, account] = [body.name ?? null, body.account ?? null];
     this.calls++;
     if (this.refusal) throw this.refusal;
-    this.messageKeys.push(name);
-    return this.#answer({ request: "d".repeat(64), name, state: "making", key_id: null });
+    if (name === null) this.asked.push(account!);
+    else this.messageKeys.push(name);
+    return this.#answer({ request: "d".repeat(64), name, account, state: "making", key_id: null });
   }
 
   async rekey({ body: { key, a, b } }: InputOf<"rekey">): Promise<Rekeying> {
