@@ -26,6 +26,12 @@ export function inPrivateTemporary<T>(begin: () => T): T {
   return begin();
 }
 
+/**
+ * Done once the folder that this turn put in place is gone again. Who goes on at once may start another process, which would
+ * inherit a folder for temporary files that vanishes.
+ */
+export const privateTemporaryLeft = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
 function enter(): void {
   if (inside++ > 0) return;
   // `mkdtemp` makes a folder with a name that nobody guesses, for its owner alone.

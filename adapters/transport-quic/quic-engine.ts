@@ -9,7 +9,7 @@ import type { Engine, EngineOptions } from "./engine.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { ALPN, HANDSHAKE_MS, MAX_UNPROVEN } from "./limits.ts";
 import type { RegisteredPeer } from "./peer-registry.ts";
-import { inPrivateTemporary } from "./private-temporary.ts";
+import { inPrivateTemporary, privateTemporaryLeft } from "./private-temporary.ts";
 import { isGone, unlessGone, watchHandshake, watchHandshakes, type QuicLibrary } from "./quic-library.ts";
 import { closeReason, Refused, REFUSAL_CODES } from "./refusal.ts";
 import { Session } from "./session.ts";
@@ -196,6 +196,7 @@ export class QuicEngine implements Engine {
       ended: (handle, close) => this.#ended(handle, close),
     });
     const { address, port } = await inPrivateTemporary(() => server.listen(this.#port, listen.host));
+    await privateTemporaryLeft();
     this.#server = server;
     this.#port = port;
     this.#shown = credentials;
