@@ -1,5 +1,6 @@
 import type { ExitCode } from "./exit.ts";
 import { createOutput, type Output } from "./output.ts";
+import type { Surroundings } from "./surroundings.ts";
 import { readSettings, type Flags, type Settings } from "./settings.ts";
 
 /** What every command is given. */
@@ -9,9 +10,9 @@ export interface Context {
 }
 
 /** Throws `CommandError` (usage) if a setting is wrong. */
-export function openContext(flags: Flags): Context {
-  const settings = readSettings(flags, process.env);
-  return { settings, out: createOutput(settings) };
+export function openContext(flags: Flags, surroundings: Surroundings): Context {
+  const settings = readSettings(flags, surroundings.env);
+  return { settings, out: createOutput(settings, surroundings) };
 }
 
 /** A command: its options as commander gives them, then its operands. */

@@ -1,15 +1,16 @@
 import { CommandError } from "./exit.ts";
-import { reportFailure } from "./output.ts";
+import { failureText } from "./output.ts";
 import { run } from "./program.ts";
+import { PROCESS, type Surroundings } from "./surroundings.ts";
 
 /** `conclave party …`: `argv` without "party". Gives the exit code; never throws. */
-export async function main(argv: readonly string[]): Promise<number> {
+export async function main(argv: readonly string[], surroundings: Surroundings = PROCESS): Promise<number> {
   process.stdout.on("error", endQuietly);
   try {
-    return await run(argv);
+    return await run(argv, surroundings);
   } catch (error) {
     const failure = error instanceof CommandError ? error : (await import("./explain.ts")).explain(error);
-    reportFailure(failure, argv.includes("--json"));
+    surroundings.writeErr(failureText(failure, argv.includes("--json")));
     return failure.exitCode;
   } finally {
     process.stdout.off("error", endQuietly);

@@ -3,6 +3,7 @@ import { Command, CommanderError } from "commander";
 import type { Action } from "./context.ts";
 import { CommandError, EXIT, usageError, type ExitCode } from "./exit.ts";
 import type { Flags } from "./settings.ts";
+import type { Surroundings } from "./surroundings.ts";
 
 const ENVIRONMENT = `
 Environment (flags go before it):
@@ -17,18 +18,18 @@ Environment (flags go before it):
 Exit codes: 0 ok, 1 failed, 2 usage, 3 refused, 4 timeout, 5 a party broke the protocol, 6 not ready, 130 interrupted`;
 
 /** Runs what `argv` (without interpreter, script and "party") asks for. Throws `CommandError` or what the command threw. */
-export async function run(argv: readonly string[]): Promise<ExitCode> {
+export async function run(argv: readonly string[], surroundings: Surroundings): Promise<ExitCode> {
   let exitCode: ExitCode = EXIT.ok;
   const runs =
     <Options>(load: () => Promise<Action<Options>>) =>
     async (...given: unknown[]): Promise<void> => {
       const command = given.at(-1) as Command;
       const { openContext } = await import("./context.ts");
-      const context = openContext(command.optsWithGlobals<Flags>());
+      const context = openContext(command.optsWithGlobals<Flags>(), surroundings);
       const action = await load();
       exitCode = await action(context, command.opts() as Options, ...command.args);
     };
-  const program = programOf(runs);
+  const program = programOf(runs, surroundings);
   if (argv.length === 0) {
     program.outputHelp();
     return EXIT.ok;
@@ -39,7 +40,7 @@ export async function run(argv: readonly string[]): Promise<ExitCode> {
 
 type Runs = <Options>(load: () => Promise<Action<Options>>) => (...given: unknown[]) => Promise<void>;
 
-function programOf(runs: Runs): Command {
+function programOf(runs: Runs, { writeOut }: Surroundings): Command {
   const program = new Command("conclave party")
     .description(
       "Make keys that never exist in one place, and sign with them: people without a cluster, meeting at a relay.",
@@ -54,7 +55,7 @@ function programOf(runs: Runs): Command {
     .option("--json", "print results as JSON")
     .addHelpText("after", ENVIRONMENT)
     .exitOverride()
-    .configureOutput({ writeErr: () => {} });
+    .configureOutput({ writeOut, writeErr: () => {} });
   program
     .command("info")
     .description("make this party at first use; print its card and its keys")
