@@ -58,6 +58,14 @@ export class StreamConnection implements Connection {
     });
   }
 
+  pause(): void {
+    if (this.#stream.readStatus === "readable") this.#stream.pause();
+  }
+
+  resume(): void {
+    if (this.#stream.readStatus === "paused") this.#stream.resume();
+  }
+
   destroy(): void {
     this.#events = null;
     this.#over ??= "we closed the connection";

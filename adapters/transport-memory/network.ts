@@ -121,7 +121,7 @@ class End implements Transport {
     // The handler may have closed this end with an earlier arrival.
     if (this.#handler === null) return;
     const { peer } = arrival;
-    if (arrival.kind === "frame") return this.#handler.frame(peer, arrival.frame);
+    if (arrival.kind === "frame") return void this.#handler.frame(peer, arrival.frame);
     if (arrival.up) this.#up.add(peer);
     else this.#up.delete(peer);
     this.#handler.link(peer, arrival.up);

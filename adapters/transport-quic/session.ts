@@ -1,6 +1,7 @@
 /** One encrypted stream to one other end: first for the proof, then the mesh's connection. */
 import type { X509Certificate } from "node:crypto";
 import type { Duplex } from "node:stream";
+import { TLSSocket } from "node:tls";
 import type { Clock, Connection, ConnectionEvents } from "@conclave/node";
 import { LINGER_MS } from "./limits.ts";
 import { Refused, REFUSAL_CODES } from "./refusal.ts";
@@ -92,6 +93,15 @@ export class Session implements Connection {
     this.#events = events;
     if (this.#end !== null) return queueMicrotask(() => this.#report());
     this.#stream.on("data", (bytes: Uint8Array) => this.#events?.received(bytes));
+  }
+
+  pause(): void {
+    // QUIC's library reads on into memory of its own, without a bound: what comes is better left with the link, which has one.
+    if (this.#stream instanceof TLSSocket) this.#stream.pause();
+  }
+
+  resume(): void {
+    if (this.#stream instanceof TLSSocket) this.#stream.resume();
   }
 
   destroy(): void {

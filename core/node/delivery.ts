@@ -36,6 +36,8 @@ export interface DeliveryOptions {
    * sender repeats it later.
    */
   readonly hasRoom?: (from: NodeId, length: number) => boolean;
+  /** Called for what is no frame of ours, within `receive`. */
+  readonly malformed?: () => void;
 }
 
 interface Unanswered {
@@ -50,13 +52,15 @@ export class Delivery implements Messenger {
   readonly #transport: Transport;
   readonly #clock: Clock;
   readonly #hasRoom: (from: NodeId, length: number) => boolean;
+  readonly #malformed: () => void;
   readonly #unanswered = new Map<NodeId, Map<string, Unanswered>>();
   readonly #seen = new Map<NodeId, Set<string>>();
 
-  constructor({ transport, clock, hasRoom = () => true }: DeliveryOptions) {
+  constructor({ transport, clock, hasRoom = () => true, malformed = () => {} }: DeliveryOptions) {
     this.#transport = transport;
     this.#clock = clock;
     this.#hasRoom = hasRoom;
+    this.#malformed = malformed;
   }
 
   /** Send, and resend until the peer answers, `topic` closes, or nobody can be waiting for it any more. */
@@ -81,7 +85,10 @@ export class Delivery implements Messenger {
   /** A frame arrived. Returns its payload if it is new and there is room for it, else null; malformed frames are nobody's. */
   receive(from: NodeId, bytes: Uint8Array): Uint8Array | null {
     const frame = decode(bytes);
-    if (frame === null) return null;
+    if (frame === null) {
+      this.#malformed();
+      return null;
+    }
     if (frame.kind === "answer") {
       const queue = this.#unanswered.get(from);
       if (queue !== undefined) this.#forget(queue, toHex(frame.id));

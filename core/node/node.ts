@@ -75,6 +75,8 @@ export class ConclaveNode {
   readonly #lastSeen = new Map<NodeId, number>();
   readonly #signers = new Map<RequestId, readonly NodeId[]>();
   #sweeper: Timer | null = null;
+  /** Of the frame that is being received. */
+  #isMalformed = false;
 
   constructor(parts: NodeParts) {
     this.#parts = parts;
@@ -84,7 +86,14 @@ export class ConclaveNode {
     const mailbox = new Mailbox((error) => this.#report(error));
     const slowLane = new Mailbox((error) => this.#report(error));
     this.#inbox = new Inbox({ mailbox, clock, read: (wire) => this.#read(wire) });
-    this.#delivery = new Delivery({ transport, clock, hasRoom: (from, length) => this.#inbox.hasRoom(from, length) });
+    this.#delivery = new Delivery({
+      transport,
+      clock,
+      hasRoom: (from, length) => this.#inbox.hasRoom(from, length),
+      malformed: () => {
+        this.#isMalformed = true;
+      },
+    });
     this.#coordination = parts.coordination(this.#delivery);
     this.#context = {
       ...parts,
@@ -280,10 +289,13 @@ export class ConclaveNode {
 
   // What arrives.
 
-  #arrived(from: NodeId, frame: Uint8Array): void {
+  /** False for what no honest peer sends. */
+  #arrived(from: NodeId, frame: Uint8Array): boolean {
     this.#lastSeen.set(from, this.#parts.clock.nowMs());
+    this.#isMalformed = false;
     const wire = this.#delivery.receive(from, frame);
     if (wire !== null) this.#inbox.put(from, wire);
+    return !this.#isMalformed;
   }
 
   /** Whether custody had any use for it. */

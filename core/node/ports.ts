@@ -34,8 +34,11 @@ export interface Transport {
 
 /** A node's side of a transport. Its methods may call any of the transport's. */
 export interface TransportHandler {
-  /** A frame came from a peer whose link is up. The bytes are the receiver's to keep. */
-  frame(from: NodeId, frame: Uint8Array): void;
+  /**
+   * A frame came from a peer whose link is up. The bytes are the receiver's to keep. False for what no honest peer sends: a
+   * transport may read such a peer less.
+   */
+  frame(from: NodeId, frame: Uint8Array): unknown;
   /** A link changed, up first: called once for each change. A peer that restarts goes down and up again. */
   link(peer: NodeId, up: boolean): void;
 }

@@ -13,6 +13,12 @@ export interface Connection {
   write(bytes: Uint8Array): boolean;
   /** Begin to hand over what arrives. Called once, soon after the connection exists; nothing that came earlier is lost. */
   attach(events: ConnectionEvents): void;
+  /**
+   * Read no more until `resume`, so that the peer feels it; what was read already may still come. Does nothing where the
+   * technology reads on its own: the link bounds what it keeps. Both may be repeated, also after the end.
+   */
+  pause(): void;
+  resume(): void;
   /** End it at once; what is buffered may be lost. `closed` follows or not. May be repeated. */
   destroy(): void;
   /** End it after what was written is on its way. May be repeated. */

@@ -1,6 +1,7 @@
 /** One connection as messages: framed, sent in batches, bounded when the peer reads too slowly. */
 import { concatBytes } from "@conclave/bytes";
-import { MAX_BUFFERED_BYTES, MAX_FRAME_BYTES } from "../ports.ts";
+import { MAX_BUFFERED_BYTES, MAX_FRAME_BYTES, type Clock, type Timer } from "../ports.ts";
+import type { Allowance } from "./allowance.ts";
 import type { Connection } from "./connection.ts";
 import { FrameReader, frameMessage, PREFIX_BYTES, StreamBroken } from "./framing.ts";
 
@@ -8,6 +9,11 @@ import { FrameReader, frameMessage, PREFIX_BYTES, StreamBroken } from "./framing
 const BATCH_BYTES = 65_536;
 /** What a waiting message costs besides its bytes, so that a flood of empty ones is bounded too. */
 const MESSAGE_OVERHEAD_BYTES = 256;
+
+/** The allowance is looked at after so much, so that a piece of the stream full of tiny messages is not read in one go. */
+const READ_AT_ONCE_BYTES = 4_096;
+/** Of a peer that has to wait, and whose connection cannot be made to: as much as tiny messages of a full buffer need. */
+const MAX_UNREAD_BYTES = 8 * MAX_FRAME_BYTES;
 
 export interface LinkEvents {
   message(kind: number, payload: Uint8Array): void;
@@ -17,21 +23,30 @@ export interface LinkEvents {
 
 export class Link {
   readonly #connection: Connection;
+  readonly #clock: Clock;
+  readonly #allowance: Allowance;
+  readonly #reader = new FrameReader(MAX_FRAME_BYTES, (kind, payload) => this.#message(kind, payload));
   #events: LinkEvents | null = null;
+  /** What came while the peer has to wait. */
+  #unread: Uint8Array[] = [];
+  #unreadBytes = 0;
+  #waking: Timer | null = null;
   #waiting: Uint8Array[] = [];
   #waitingBytes = 0;
   #isFlushing = false;
   #isBlocked = false;
 
-  constructor(connection: Connection) {
+  /** `allowance`: of the peer, for all of its connections. */
+  constructor(connection: Connection, { clock, allowance }: { clock: Clock; allowance: Allowance }) {
     this.#connection = connection;
+    this.#clock = clock;
+    this.#allowance = allowance;
   }
 
   open(events: LinkEvents): void {
     this.#events = events;
-    const reader = new FrameReader(MAX_FRAME_BYTES, (kind, payload) => this.#events?.message(kind, payload));
     this.#connection.attach({
-      received: (bytes) => this.#received(reader, bytes),
+      received: (bytes) => this.#received(bytes),
       drained: () => {
         this.#isBlocked = false;
         this.#flush();
@@ -62,6 +77,7 @@ export class Link {
     if (this.#events === null) return;
     this.#flush();
     this.#events = null;
+    this.#stopReading();
     this.#connection.end();
   }
 
@@ -70,14 +86,52 @@ export class Link {
     this.#over(reason);
   }
 
-  #received(reader: FrameReader, bytes: Uint8Array): void {
-    if (this.#events === null) return;
-    try {
-      reader.push(bytes);
-    } catch (error) {
-      if (!(error instanceof StreamBroken)) throw error;
-      this.#over(error.message);
+  #received(bytes: Uint8Array): void {
+    if (this.#waking === null) this.#read(bytes);
+    else this.#leaveUnread(bytes);
+  }
+
+  /** As far as the allowance goes. What is left waits, and the peer with it. */
+  #read(bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length && this.#events !== null; at += READ_AT_ONCE_BYTES) {
+      const waitMs = this.#allowance.waitMs();
+      if (waitMs > 0) {
+        this.#leaveUnread(bytes.subarray(at));
+        return this.#wait(waitMs);
+      }
+      try {
+        this.#reader.push(bytes.subarray(at, at + READ_AT_ONCE_BYTES));
+      } catch (error) {
+        if (!(error instanceof StreamBroken)) throw error;
+        return this.#over(error.message);
+      }
     }
+  }
+
+  #message(kind: number, payload: Uint8Array): void {
+    this.#allowance.spend(payload.length);
+    this.#events?.message(kind, payload);
+  }
+
+  #leaveUnread(bytes: Uint8Array): void {
+    if (this.#events === null) return;
+    this.#unreadBytes += bytes.length;
+    if (this.#unreadBytes > MAX_UNREAD_BYTES) return this.#over("it sends far more than this node reads");
+    this.#unread.push(Uint8Array.from(bytes));
+  }
+
+  #wait(waitMs: number): void {
+    if (this.#events === null) return;
+    this.#connection.pause();
+    this.#waking = this.#clock.schedule(waitMs, () => {
+      this.#waking = null;
+      const pieces = this.#unread;
+      this.#unread = [];
+      this.#unreadBytes = 0;
+      // The first that is too much again makes the others wait behind it.
+      for (const piece of pieces) this.#received(piece);
+      if (this.#waking === null) this.#connection.resume();
+    });
   }
 
   #flush(): void {
@@ -101,7 +155,15 @@ export class Link {
     const events = this.#events;
     this.#events = null;
     this.#waiting = [];
+    this.#stopReading();
     this.#connection.destroy();
     events?.closed(reason);
+  }
+
+  #stopReading(): void {
+    this.#waking?.cancel();
+    this.#waking = null;
+    this.#unread = [];
+    this.#unreadBytes = 0;
   }
 }

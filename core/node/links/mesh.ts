@@ -5,6 +5,7 @@
 import { CodecError, compareBytes } from "@conclave/bytes";
 import type { NodeId } from "@conclave/consensus";
 import { MAX_FRAME_BYTES, type Clock, type Timer, type Transport, type TransportHandler } from "../ports.ts";
+import { Allowance } from "./allowance.ts";
 import type { Connection, Dialer } from "./connection.ts";
 import { ACK, BYE, FRAME, HELLO, PING, PONG } from "./framing.ts";
 import { ackCodec, helloCodec, LINK_VERSION, type Hello } from "./greeting.ts";
@@ -58,6 +59,8 @@ interface Peer {
   readonly isDialled: boolean;
   up: LiveLink | null;
   readonly greeting: Set<LiveLink>;
+  /** What it may make this node read, over all connections that it makes. */
+  readonly allowance: Allowance;
   redialMs: number;
   redial: Timer;
 }
@@ -91,7 +94,9 @@ export class LinkMesh implements Transport {
     this.#peers = new Map(
       options.peers.map((id): [NodeId, Peer] => {
         const isDialled = options.self < id;
-        return [id, { id, isDialled, up: null, greeting: new Set(), redialMs: REDIAL_FIRST_MS, redial: NO_TIMER }];
+        const allowance = new Allowance(options.clock);
+        const waits = { redialMs: REDIAL_FIRST_MS, redial: NO_TIMER };
+        return [id, { id, isDialled, allowance, up: null, greeting: new Set(), ...waits }];
       }),
     );
   }
@@ -177,7 +182,7 @@ export class LinkMesh implements Transport {
     }
     const nowMs = clock.nowMs();
     const live: LiveLink = {
-      link: new Link(connection),
+      link: new Link(connection, { clock, allowance: peer.allowance }),
       life: null,
       isWelcome: false,
       isAcked: false,
@@ -199,9 +204,13 @@ export class LinkMesh implements Transport {
     live.heardMs = this.#options.clock.nowMs();
     if (kind === BYE) return live.link.destroy("it said goodbye");
     if (live !== peer.up) return this.#greeting(peer, live, kind, payload);
-    if (kind === FRAME) this.#handler?.frame(peer.id, payload);
+    if (kind === FRAME) this.#frame(peer, payload);
     else if (kind === PING) this.#say(live, PONG, new Uint8Array());
     else if (kind !== PONG) live.link.destroy("it greeted a second time on one connection");
+  }
+
+  #frame(peer: Peer, frame: Uint8Array): void {
+    if (this.#handler?.frame(peer.id, frame) === false) peer.allowance.spendOnMalformed();
   }
 
   #greeting(peer: Peer, live: LiveLink, kind: number, payload: Uint8Array): void {

@@ -15,6 +15,7 @@ export class MemoryConnection implements Connection {
   #inboxBytes = 0;
   #isReading = false;
   #isOver = false;
+  #isPaused = false;
   /** Swallows what is written, as a network does whose other side died without a word. */
   isHalfOpen = false;
 
@@ -40,6 +41,15 @@ export class MemoryConnection implements Connection {
     this.#readLater();
   }
 
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    this.#readLater();
+  }
+
   destroy(): void {
     this.end();
   }
@@ -54,10 +64,11 @@ export class MemoryConnection implements Connection {
   }
 
   #readLater(): void {
-    if (this.#isReading || this.#events === null) return;
+    if (this.#isReading || this.#isPaused || this.#events === null) return;
     this.#isReading = true;
     setImmediate(() => {
       this.#isReading = false;
+      if (this.#isPaused) return;
       for (const piece of this.#inbox.splice(0)) this.#read(piece);
       const wasFull = this.#inboxBytes >= BUFFER_BYTES;
       this.#inboxBytes = 0;
