@@ -31,9 +31,9 @@ function stoodIn(cluster: FaultyCluster, phase: string): Promise<number> {
 }
 
 /** Links between nodes that nobody touched went down since. */
-const untouchedLinksDown = ({ witness, idOf }: FaultyCluster, stood: number, sinceMs: number): readonly string[] =>
-  witness.linksDown
-    .filter(({ at, peer, atMs }) => atMs >= sinceMs && at !== stood && peer !== idOf(stood))
+const untouchedLinksDown = (cluster: FaultyCluster, stood: number, sinceMs: number): readonly string[] =>
+  cluster.witness.linksDown
+    .filter(({ at, peer, atMs }) => atMs >= sinceMs && at !== stood && peer !== cluster.idOf(stood))
     .map(({ at, peer }) => `node${at + 1} lost ${peer.slice(0, 8)}`);
 
 faults("standstill in a payment", { nodes: 5 }, ({ trial, figure }) => {
