@@ -3,8 +3,8 @@ import type { Environment } from "./settings.ts";
 /** What a command has around it. */
 export interface Surroundings {
   readonly env: Environment;
-  writeOut(text: string): void;
-  writeErr(text: string): void;
+  readonly writeOut: (text: string) => void;
+  readonly writeErr: (text: string) => void;
 }
 
 export const PROCESS: Surroundings = {

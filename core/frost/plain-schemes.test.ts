@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { ed25519 } from "@noble/curves/ed25519.js";
 import { NO_TWEAK, portableEngine } from "@conclave/crypto";
-import { curveOf, keyId, validateShare, type KeyShare } from "@conclave/keys";
+import { curveOf, keyId, validateShare } from "@conclave/keys";
 import { parties, simulate } from "@conclave/protocol/testing";
 import { ed25519Scheme, secp256k1Scheme } from "./plain-schemes.ts";
 
@@ -35,7 +35,7 @@ for (const make of [secp256k1Scheme, ed25519Scheme]) {
           assert.ok(outcome.kind === "result");
           const { share, edges } = scheme.made(outcome.result);
           assert.equal(edges.size, 0);
-          return [party, validateShare(group, share as KeyShare)];
+          return [party, validateShare(group, share)];
         }),
       );
       const orders = SIGNERS.map((party) => {
@@ -64,7 +64,7 @@ for (const make of [secp256k1Scheme, ed25519Scheme]) {
       const other = make === ed25519Scheme ? secp256k1Scheme : ed25519Scheme;
       const outcome = made.outcomes.get(COMMITTEE[0]!)!;
       assert.ok(outcome.kind === "result");
-      const share = validateShare(group, outcome.result as KeyShare);
+      const share = validateShare(group, outcome.result);
       const order = { key: MESSAGE, share, tweak: NO_TWEAK, message: MESSAGE, approval: MESSAGE };
       assert.throws(() => other(portableEngine).config(order), /does not sign in/);
     });

@@ -5,10 +5,13 @@ import type { PartyEvent } from "./events.ts";
 import type { Peer } from "./meeting.ts";
 import { differences, type Intent } from "./presence.ts";
 
+/** Changes of mind of one party that are told: enough for slips of the finger, too few to flood a terminal. */
+const MAX_TOLD = 16;
+
 export class Bulletin {
   readonly #observe: (event: PartyEvent) => void;
   #waiting = "";
-  readonly #differences = new Map<NodeId, string>();
+  readonly #differences = new Map<NodeId, { readonly said: string; readonly times: number }>();
 
   constructor(observe: (event: PartyEvent) => void) {
     this.#observe = observe;
@@ -33,8 +36,9 @@ export class Bulletin {
       if (!up || presence === null || presence.stage !== "waiting") continue;
       const how = differences(own, presence.intent);
       const said = how.join("; ");
-      if (said === (this.#differences.get(node) ?? "")) continue;
-      this.#differences.set(node, said);
+      const { said: before, times } = this.#differences.get(node) ?? { said: "", times: 0 };
+      if (said === before || times >= MAX_TOLD) continue;
+      this.#differences.set(node, { said, times: times + 1 });
       if (how.length > 0) this.#observe({ kind: "differs", party, how });
     }
   }

@@ -42,7 +42,7 @@ async function dieAndReturn(world: World, victim: number, change: number, when: 
     ),
   ]);
   if (death === null) died = false;
-  else assert.ok(death instanceof Stopped, String(death));
+  else assert.ok(death instanceof Stopped);
   world.kill(victim);
   await world.pass(3_000);
   assertOneKey(world);
@@ -133,7 +133,7 @@ describe("a party that dies during key generation and is run again", () => {
   test("a party whose disk was lost is not taken for one that never was there", async () => {
     const world = new World({ seed: "lost disk", scheme: "frost-secp256k1", n: 2, t: 2 });
     await world.keygen();
-    for (const name of [...world.store(2).records.keys()]) if (name !== "identity") world.store(2).records.delete(name);
+    for (const name of world.store(2).records.keys()) if (name !== "identity") world.store(2).records.delete(name);
     const [one, two] = [await world.open(1), await world.open(2)];
     await world.until([one.party.keygen()]);
     const failed = two.party.keygen();

@@ -22,7 +22,7 @@ test("a share that a later run superseded never comes into use, though somebody 
   const late = certificates.splice(0);
 
   // Party 2 denies it: its disk went back to before.
-  for (const name of [...world.store(2).records.keys()]) if (name !== "identity") world.store(2).records.delete(name);
+  for (const name of world.store(2).records.keys()) if (name !== "identity") world.store(2).records.delete(name);
   const second = [await world.open(1), await world.open(2)];
   const made = second.map(async ({ party }) => party.keygen());
   await world.untilIt(() => shares(1).length === 2);

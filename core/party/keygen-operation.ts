@@ -37,11 +37,13 @@ interface Finishing {
 export class KeygenOperation implements Operation {
   readonly members: readonly Member[];
   readonly #parts: KeygenParts;
+  readonly #wasActive: boolean;
   /** Null once nobody can be finishing it any more. */
   #finishing: Finishing | null = null;
 
   constructor(parts: KeygenParts) {
     this.#parts = parts;
+    this.#wasActive = this.#active !== undefined;
     this.members = parts.meeting.invite.cards.map(({ party, node }) => ({ index: party, node }));
   }
 
@@ -51,6 +53,11 @@ export class KeygenOperation implements Operation {
 
   get #pending(): HeldKey | undefined {
     return this.#parts.keys.pending(this.#parts.meeting.invite.hash);
+  }
+
+  /** Whether the key came into use just now. */
+  get madeHere(): boolean {
+    return this.finished && !this.#wasActive;
   }
 
   get finished(): boolean {

@@ -39,7 +39,7 @@ describe("a group without a cluster", () => {
         const publicKey = keyOf(facts);
         assert.ok(facts.every(({ isActive, threshold }) => isActive && threshold === t));
         assert.equal(new Set(facts.map(({ fingerprint }) => fingerprint)).size, 1);
-        const signers = [1, ...Array.from({ length: t - 1 }, (_, i) => n - i)].toSorted();
+        const signers = [1, ...Array.from({ length: t - 1 }, (_, i) => n - i)].toSorted((a, b) => a - b);
         const signed = await world.sign(signers, textOrder("hello"));
         signatureOf(signed);
         assert.deepEqual(signed[0]!.publicKey, publicKey);
@@ -55,7 +55,7 @@ describe("a group without a cluster", () => {
     signatureOf(await world.sign([2, 3, 5, 7, 8, 11, 13, 14, 16], textOrder("hello")));
   });
 
-  for (const seed of ["a", "b", "c", "d"]) {
+  for (const seed of ["a", "b"]) {
     for (const scheme of ["frost-ed25519", "dkls23-secp256k1"] as const) {
       test(`${scheme}: whatever is lost, repeated and overtaken, it comes to the same end (seed ${seed})`, async () => {
         const n = scheme === "frost-ed25519" ? 3 : 2;

@@ -146,8 +146,8 @@ export class Party {
   async settle(): Promise<void> {
     const operation = this.#ceremony.operation;
     if (operation === null || !operation.finished) return;
-    const isKey = operation instanceof KeygenOperation;
-    const patienceMs = isKey ? this.#timings.keyLingerMs : this.#timings.lingerMs;
+    const { keyLingerMs, lingerMs } = this.#timings;
+    const patienceMs = operation instanceof KeygenOperation && operation.madeHere ? keyLingerMs : lingerMs;
     const needing = (): readonly Peer[] => operation.needing(this.#meeting.peers());
     if (needing().length > 0) {
       this.#parts.observe?.({ kind: "lingering", parties: needing().map(({ party }) => party) });

@@ -17,7 +17,7 @@ export interface PartyTimings {
   readonly refusalMs: number;
   /** How long who has a signature stays for parties that are there and have none. */
   readonly lingerMs: number;
-  /** The same for a key, whose certificate the others need; also for parties that are away. */
+  /** The same for a key that was made just now, whose certificate the others need; also for parties that are away. */
   readonly keyLingerMs: number;
   /** How long goodbyes are waited for. */
   readonly goodbyeMs: number;
