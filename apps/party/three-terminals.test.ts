@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { ChildProcess } from "node:child_process";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -130,6 +131,20 @@ describe("three people in three terminals, through a relay", () => {
       assert.equal(stdout, "");
       assert.match(stderr, /party [12] takes no part here: its message is another one/);
       assert.match(stderr, /See who is right, and run the command again/);
+    }
+  });
+
+  test("parties that came with different keys meet far enough to be told so", async () => {
+    const told = new Set<ChildProcess>();
+    const signing = async (party: number, key: string): Promise<Outcome> =>
+      type(party, `exec conclave party sign --key ${key} --message "we agree"`, (line, child) => {
+        if (!/takes no part/.test(line)) return;
+        told.add(child);
+        if (told.size === 2) for (const each of told) each.kill("SIGINT");
+      });
+    for (const { code, stderr } of await Promise.all([signing(1, "key"), signing(2, "taproot")])) {
+      assert.equal(code, 130);
+      assert.match(stderr, /party [12] takes no part here: it came with another invite, or for the key of another one/);
     }
   });
 });

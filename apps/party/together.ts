@@ -1,5 +1,5 @@
 /** A party on its relays, for as long as one command takes. */
-import { Party, PartyFailure, tell, type Invite, type PartyEvent } from "@conclave/party";
+import { linkTerms, Party, PartyFailure, tell, type Invite, type PartyEvent } from "@conclave/party";
 import { openRelayTransport, type RelayTransportNotice } from "@conclave/transport-relay";
 import { systemClock } from "./clock.ts";
 import { rng, type PartyData } from "./data.ts";
@@ -59,24 +59,16 @@ export async function together<Result>(
   }
 }
 
-function transportOf({ relays, relayMode }: Settings, out: Output, { identity }: PartyData, invite: Invite) {
-  const others = invite.cards.filter(({ node }) => node !== identity.card.node);
-  return openRelayTransport({
-    self: identity.card.node,
-    peers: new Map(
-      others.map(({ node, relaySignKey, relaySealKey }) => [node, { signKey: relaySignKey, sealKey: relaySealKey }]),
-    ),
-    signSeed: identity.relaySignSeed,
-    sealSecret: identity.relaySealSecret,
+const transportOf = ({ relays, relayMode }: Settings, out: Output, { identity }: PartyData, invite: Invite) =>
+  openRelayTransport({
+    ...linkTerms(invite, identity),
     urls: relays ?? invite.relays,
     mode: relayMode,
-    rosterHash: invite.hash,
     engine,
     clock: systemClock,
     randomBytes: rng,
     observe: relayNews(out),
   });
-}
 
 /** A relay that comes or goes is told once each time; the rest is for whoever looks for a fault. */
 function relayNews(out: Output): (notice: RelayTransportNotice) => void {

@@ -84,7 +84,9 @@ export const hasIdentity = (store: PartyStore): boolean => store.list("").includ
 export function openIdentity(engine: Engine, store: PartyStore, party: PartyIndex, rng: Rng): PartyIdentity {
   if (!hasIdentity(store)) {
     const drawn = { party, envelope: rng(32), relaySign: rng(32), relaySeal: rng(32) };
-    store.put(STORED, secretsCodec.encode(drawn));
+    const encoded = secretsCodec.encode(drawn);
+    store.put(STORED, encoded);
+    encoded.fill(0);
   }
   const stored = secretsCodec.decode(store.get(STORED));
   if (stored.party !== party) throw new RangeError(`this is the data of party ${stored.party}, not of party ${party}`);

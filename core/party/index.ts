@@ -19,6 +19,8 @@ export {
 export type { Invite } from "./invite.ts";
 export { PartyKeys } from "./keys.ts";
 export type { DeadEdge, HeldKey } from "./keys.ts";
+export { linkTerms } from "./link-terms.ts";
+export type { LinkTerms } from "./link-terms.ts";
 export { digestOf, MAX_MESSAGE_BYTES, pathRefusal } from "./order.ts";
 export type { Content, SignatureOrder } from "./order.ts";
 export { Party } from "./party.ts";

@@ -11,6 +11,7 @@ import {
   parseInvite,
   printCard,
   printInvite,
+  tell,
   TokenError,
   type Invite,
   type PartyIdentity,
@@ -177,7 +178,8 @@ describe("an invite", () => {
       await world.pass(60_000);
       for (const party of [1, 2, 3]) assert.deepEqual(world.store(party).list("share/"), []);
       assert.ok(lives.every(({ events }) => events.every(({ kind }) => kind !== "begun")));
-      assert.match(JSON.stringify(lives[0]!.events), /made for another roster|not in the roster/);
+      const told = lives[0]!.events.filter((event) => event.kind === "differs" && event.party === 2);
+      assert.match(told.map(tell).join(), /party 2 takes no part here: it came with another invite/);
       for (const { party } of lives) await party.close();
     });
   }

@@ -2,7 +2,7 @@
  * The group as this party meets it: who is there, what each came for, and envelopes that find their way however often a
  * frame is lost. Nothing is believed here but signatures.
  */
-import { CodecError, equalBytes, type Rng } from "@conclave/bytes";
+import { CodecError, equalBytes, transcript, type Rng } from "@conclave/bytes";
 import type { NodeId } from "@conclave/consensus";
 import type { Engine } from "@conclave/crypto";
 import { EnvelopeReader, EnvelopeRefused, sealEnvelope, type Envelope, type HeaderFields } from "@conclave/custody";
@@ -10,7 +10,7 @@ import { Delivery, type Clock, type Transport } from "@conclave/node";
 import type { PartyIndex } from "@conclave/protocol";
 import type { PartyIdentity } from "./card.ts";
 import type { PartyEvent } from "./events.ts";
-import { rosterOf, type Invite } from "./invite.ts";
+import { fingerprint, rosterOf, type Invite } from "./invite.ts";
 import { isNewer, presenceCodec, type Presence } from "./presence.ts";
 
 /** Another party of the group. */
@@ -41,6 +41,9 @@ export interface MeetingHandler {
 
 const PRESENCE_TOPIC = "presence";
 
+/** Presences are signed under this in place of an invite's hash. Everything else is bound to one invite. */
+const LOBBY = transcript("party/lobby", {});
+
 export class Meeting {
   readonly invite: Invite;
   readonly reader: EnvelopeReader;
@@ -48,6 +51,9 @@ export class Meeting {
   readonly run: Uint8Array;
   readonly #parts: MeetingParts;
   readonly #delivery: Delivery;
+  readonly #lobby: EnvelopeReader;
+  /** What each said last, with whatever invite. */
+  readonly #latest = new Map<NodeId, Presence>();
   readonly #peers = new Map<NodeId, Peer>();
   readonly #startedMs: number;
   #handler: MeetingHandler | null = null;
@@ -59,6 +65,7 @@ export class Meeting {
     this.#parts = parts;
     this.invite = invite;
     this.reader = new EnvelopeReader(engine, rosterOf(invite), invite.hash);
+    this.#lobby = new EnvelopeReader(engine, rosterOf(invite), LOBBY);
     this.run = rng(32);
     this.#startedMs = clock.nowMs();
     this.#delivery = new Delivery({ transport, clock });
@@ -105,8 +112,9 @@ export class Meeting {
   /** Tell everybody, those who come later too, what this party is doing. */
   announce(says: Pick<Presence, "intent" | "stage" | "gaveUp">): void {
     this.#serial += 1;
-    const body = presenceCodec.encode({ ...says, run: this.run, startedMs: this.#startedMs, serial: this.#serial });
-    this.#said = this.seal({ kind: "hello" }, body).wire;
+    const own = { invite: this.invite.hash, run: this.run, startedMs: this.#startedMs, serial: this.#serial };
+    const body = presenceCodec.encode({ ...says, ...own });
+    this.#said = sealEnvelope(this.#parts.identity.envelope, LOBBY, { kind: "hello" }, body).wire;
     this.#delivery.close(PRESENCE_TOPIC);
     this.#tell(this.peers().filter(({ up }) => up));
   }
@@ -133,7 +141,7 @@ export class Meeting {
     if (payload === null || this.#handler === null) return;
     const party = this.#peers.get(from)?.party ?? null;
     try {
-      const envelope = this.reader.open(payload);
+      const envelope = this.#open(payload);
       if (envelope.header.kind === "hello") this.#hear(envelope);
       else this.#handler.envelope(envelope);
     } catch (error) {
@@ -142,13 +150,35 @@ export class Meeting {
     }
   }
 
+  /** A presence, or an envelope of this invite. Throws `EnvelopeRefused`. */
+  #open(wire: Uint8Array): Envelope {
+    try {
+      return this.reader.open(wire);
+    } catch (refusal) {
+      if (!(refusal instanceof EnvelopeRefused)) throw refusal;
+      const envelope = this.#lobby.open(wire);
+      if (envelope.header.kind !== "hello") throw refusal;
+      return envelope;
+    }
+  }
+
   #hear({ header, body }: Envelope): void {
     const peer = this.#peers.get(header.sender);
     const presence = presenceCodec.decode(body);
-    if (peer === undefined || !isNewer(presence, peer.presence)) return;
-    const anew = peer.presence !== null && !equalBytes(peer.presence.run, presence.run);
-    const changed = { ...peer, presence };
+    const before = this.#latest.get(header.sender) ?? null;
+    if (peer === undefined || !isNewer(presence, before)) return;
+    this.#latest.set(peer.node, presence);
+    const isHere = equalBytes(presence.invite, this.invite.hash);
+    if (!isHere && (before === null || !equalBytes(before.invite, presence.invite)))
+      this.#tellElsewhere(peer, presence);
+    const anew = before !== null && !equalBytes(before.run, presence.run);
+    const changed = { ...peer, presence: isHere ? presence : null };
     this.#peers.set(peer.node, changed);
     this.#handler?.changed(changed, { anew });
+  }
+
+  #tellElsewhere({ party }: Peer, { invite }: Presence): void {
+    const how = `it came with another invite, or for the key of another one (fingerprint ${fingerprint(invite)}, and here ${fingerprint(this.invite.hash)})`;
+    this.#parts.observe({ kind: "differs", party, how: [how] });
   }
 }

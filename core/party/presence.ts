@@ -58,6 +58,8 @@ export interface GivenUp {
 }
 
 export interface Presence {
+  /** Hash of the invite that it came with: two who hold different ones meet far enough to be told so. */
+  readonly invite: Uint8Array;
   /** Drawn when the process began: another one means that it began anew, and remembers nothing. */
   readonly run: Uint8Array;
   /** Of two runs the later one counts. Milliseconds by the party's own clock. */
@@ -74,6 +76,7 @@ const MAX_REASON = 200;
 
 export const presenceCodec: Codec<Presence> = codec(
   record({
+    invite: fixedBytes(32),
     run: fixedBytes(32),
     startedMs: uint(),
     serial: uint(),
