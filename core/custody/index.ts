@@ -1,14 +1,14 @@
 export type { VoteCircumstances } from "./approvals.ts";
 export { Attempt } from "./attempt.ts";
 export type { AttemptEnvironment, AttemptPlan, Member, SessionPlan } from "./attempt-plan.ts";
-export { alongEdges, attemptId, COORDINATOR_RANGE, coordinatorIndex, setupCodec, subjectRound } from "./attempts.ts";
-export type { AttemptSubject, EdgeEnd, Setup } from "./attempts.ts";
+export { attemptId, COORDINATOR_RANGE, coordinatorIndex, setupCodec, subjectRound } from "./attempts.ts";
+export type { AttemptSubject, EdgeEnd } from "./attempts.ts";
 export { Custody } from "./custody.ts";
 export type { CustodyParts, CustodyStatus } from "./custody.ts";
 export { DocketRefused } from "./docket.ts";
 export { EarlyEnvelopes } from "./early.ts";
 export { EnvelopeReader, EnvelopeRefused, sealEnvelope, slotOf } from "./envelope.ts";
-export type { Envelope, Header, HeaderFields, Kind } from "./envelope.ts";
+export type { Envelope, HeaderFields } from "./envelope.ts";
 export type { CustodyEvent } from "./events.ts";
 export { createIdentity, hasIdentity, loadIdentity, rosterEntry } from "./identity.ts";
 export type { Identity } from "./identity.ts";
