@@ -11,8 +11,10 @@ export const READ_BURST_BYTES = 2 * MAX_BUFFERED_BYTES;
 /** What a message costs besides its bytes: with it, 16,000 messages a second, each of some 10 µs of work. */
 export const READ_OVERHEAD_BYTES = 4_096;
 
-/** What a message costs that no honest peer sends: with it, 64 a second. */
-export const MALFORMED_BYTES = MAX_FRAME_BYTES;
+/** What a message costs that no honest peer sends: with it, 8 a second. */
+export const MALFORMED_BYTES = 8 * MAX_FRAME_BYTES;
+/** Nobody waits longer for what was sent before. A link that is silent for so long is down meanwhile. */
+const LONGEST_WAIT_S = 10;
 
 export class Allowance {
   readonly #clock: Clock;
@@ -31,7 +33,7 @@ export class Allowance {
 
   /** The message that was read last is one that no honest peer sends. */
   spendOnMalformed(): void {
-    this.#bytes -= MALFORMED_BYTES;
+    this.#bytes = Math.max(this.#bytes - MALFORMED_BYTES, -LONGEST_WAIT_S * READ_BYTES_PER_SECOND);
   }
 
   /** Milliseconds until the peer may be read again; 0 if it may be now. */

@@ -29,10 +29,18 @@ export interface FaultyClusterOptions {
   /** Five, four of which sign; or three, two of which sign. */
   readonly nodes?: 5 | 3;
   readonly seed: string;
-  /** Settings of single nodes besides those that lead them over the wires. */
-  readonly settings?: (index: number) => Readonly<Record<string, unknown>>;
+  /** Settings of single nodes, given those that lead them over the wires. */
+  readonly settings?: (place: Place) => Readonly<Record<string, unknown>>;
   /** False: nodes reach each other without wires. */
   readonly wired?: boolean;
+}
+
+/** What settings of a node may depend on. */
+export interface Place {
+  readonly index: number;
+  readonly portBase: number;
+  /** Settings so far. */
+  readonly wired: Readonly<Record<string, unknown>>;
 }
 
 /** A payment that a node said yes to. */
@@ -98,10 +106,10 @@ export class FaultyCluster {
       if (lines !== null) stops.unshift(() => lines.wires.close());
       const [notices, witness] = [new Notices(), new Witness()];
       notices.listen((node, notice) => witness.heard(node, notice));
-      const settings = (index: number): Readonly<Record<string, unknown>> => ({
-        ...lines?.settings(names[index]!),
-        ...options.settings?.(index),
-      });
+      const settings = (index: number): Readonly<Record<string, unknown>> => {
+        const wired = lines?.settings(names[index]!) ?? {};
+        return { ...wired, ...options.settings?.({ index, portBase, wired }) };
+      };
       const common = { folder, network, portBase, allowDigests: true, notify: notices.publish };
       const running = await ProcessNetwork.start({ ...common, transport, settings });
       stops.unshift(() => running.stop());

@@ -4,10 +4,11 @@
  */
 import assert from "node:assert/strict";
 import { setTimeout as delay } from "node:timers/promises";
+import { seededDice } from "@conclave/protocol/testing";
 import { until } from "../../../up/testing/waiting.ts";
 import { PATIENCE_MS, type Accepted, type FaultyCluster } from "../cluster.ts";
+import { RELAY } from "../lines.ts";
 import { CAMPAIGN, SEED } from "../run.ts";
-import { seededDice } from "@conclave/protocol/testing";
 import { faults } from "../trials.ts";
 
 /** What waited is done so soon after healing. */
@@ -22,13 +23,16 @@ const MAX_LOG_BYTES_PER_FLAP = 8_192;
 const namesOf = ({ network }: FaultyCluster, places: readonly number[]): readonly string[] =>
   places.map((place) => network.names[place]!);
 
-/** Every node of one side knows that it does not reach the other. */
+/** Every node knows whom it does not reach. Where nodes meet at a relay, the first side keeps it, and the others meet nobody. */
 async function parted(cluster: FaultyCluster, sides: readonly (readonly number[])[]): Promise<void> {
-  cluster.wires.partition(sides.map((side) => namesOf(cluster, side)));
-  for (const side of sides)
+  const isRelayed = cluster.transport === "relay";
+  cluster.wires.partition(
+    sides.map((side, place) => [...namesOf(cluster, side), ...(isRelayed && place === 0 ? [RELAY] : [])]),
+  );
+  for (const [place, side] of sides.entries())
     await until("the sides notice", PATIENCE_MS, async () => {
-      const views = await Promise.all(side.map((place) => cluster.process(place).speaker.cluster()));
-      const missing = cluster.size - side.length;
+      const views = await Promise.all(side.map((index) => cluster.process(index).speaker.cluster()));
+      const missing = isRelayed && place > 0 ? cluster.size - 1 : cluster.size - side.length;
       const seen = views.every(({ reasons }) => reasons.filter((why) => why.endsWith("is offline")).length === missing);
       return seen ? true : undefined;
     });
