@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { toHex } from "@conclave/bytes";
+import { rawCbor, toHex, type Cbor } from "@conclave/bytes";
 import type { Scheme } from "@conclave/keys";
 import { PartyKeys } from "./index.ts";
+import { MAX_UNFINISHED } from "./keys.ts";
 import { engine, SCHEMES } from "./testing/engine.ts";
 import { Stopped } from "./testing/memory-store.ts";
 import { ROUGH } from "./testing/virtual-network.ts";
@@ -143,6 +144,22 @@ describe("a party that dies during key generation and is run again", () => {
     });
     await one.party.close();
     await two.party.close();
+  });
+
+  test("an invite whose runs came to no end too often is over", async () => {
+    const world = new World({ seed: "too often", scheme: "frost-secp256k1", n: 2, t: 2 });
+    const [one, two] = [await world.open(1), await world.open(2)];
+    world.store(2).stopAt(0, "before");
+    for (const { party } of [one, two]) party.keygen().catch(() => {});
+    await world.untilIt(() => world.store(1).list("share/").length === 1);
+    for (const party of [1, 2]) world.kill(party);
+    const [name] = world.store(1).list("share/");
+    const fields = [...(rawCbor.decode(world.store(1).get(name!)) as Cbor[])];
+    fields[1] = MAX_UNFINISHED;
+    world.store(1).records.set(name!, rawCbor.encode(fields));
+    const again = await world.open(1);
+    await assert.rejects(world.until([again.party.keygen()]), { code: "failed", message: /make another invite/ });
+    await again.party.close();
   });
 
   test("a signer that dies is named, and signs after its return", async () => {

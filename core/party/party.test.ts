@@ -87,6 +87,30 @@ describe("a group without a cluster", () => {
     }
   });
 
+  test("goes on in one process: a key, then a signature, then another", async () => {
+    const world = new World({ seed: "one life", scheme: "frost-ed25519", n: 3, t: 2 });
+    const lives = await Promise.all([1, 2, 3].map(async (party) => world.open(party)));
+    const results = lives.map(async ({ party }, i) => {
+      const facts = await party.keygen();
+      await party.settle();
+      const signatures: PartySignature[] = [];
+      for (const text of i === 1 ? ["one"] : ["one", "two"]) {
+        signatures.push(await party.sign(textOrder(text)));
+        await party.settle();
+      }
+      return { facts, signatures };
+    });
+    const [first, second, third] = await world.until(results);
+    signatureOf([first!, second!, third!].map(({ signatures }) => signatures[0]!));
+    signatureOf([first!, third!].map(({ signatures }) => signatures[1]!));
+    const { party } = lives[0]!;
+    const waiting = party.sign(textOrder("three"));
+    await assert.rejects(party.sign(textOrder("four")), /one thing at a time/);
+    await party.close();
+    await assert.rejects(waiting, { code: "closed" });
+    for (const life of lives) await life.party.close();
+  });
+
   test("an Ed25519 key has no children, and nothing has hardened ones", async () => {
     const world = new World({ seed: "no child", scheme: "frost-ed25519", n: 2, t: 2 });
     await world.keygen();
