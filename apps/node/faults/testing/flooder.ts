@@ -63,7 +63,9 @@ function liftFrameLimit(): void {
     load(url, context, next) {
       const loaded = next(url, context);
       if (!url.endsWith("/core/node/ports.ts")) return loaded;
-      const source = String(loaded.source).replace("MAX_FRAME_BYTES = 1 << 20", "MAX_FRAME_BYTES = 1 << 24");
+      const { source: bytes } = loaded;
+      const text = typeof bytes === "string" ? bytes : new TextDecoder().decode(bytes ?? new Uint8Array());
+      const source = text.replace("MAX_FRAME_BYTES = 1 << 20", "MAX_FRAME_BYTES = 1 << 24");
       return { ...loaded, source };
     },
   });
@@ -74,7 +76,7 @@ interface World {
   readonly identity: Identity;
   readonly rosterHash: Uint8Array;
   /** A transport of the node, not started: another process, for all that its peers can see. */
-  open(): Promise<Transport>;
+  readonly open: () => Promise<Transport>;
 }
 
 async function openWorld(configFile: string): Promise<World> {

@@ -13,7 +13,7 @@ import { memoryOf } from "../memory.ts";
 import { CAMPAIGN } from "../run.ts";
 import { faults } from "../trials.ts";
 
-const FLOOD_MS = CAMPAIGN ? 60_000 : 6_000;
+const FLOOD_MS = CAMPAIGN ? 60_000 : 4_000;
 /** Lives of the flooder in a campaign. */
 const CAMPAIGN_LIVES = 10_000;
 /** What a flooder may make one honest process hold on top: what waits on its links, its inbox, and garbage not yet collected. */

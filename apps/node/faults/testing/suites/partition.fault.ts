@@ -14,9 +14,9 @@ import { faults } from "../trials.ts";
 /** What waited is done so soon after healing. */
 const HEALED_WITHIN_MS = 10_000;
 /** A side that cannot sign is watched for so long. */
-const WATCHED_MS = 4_000;
+const WATCHED_MS = 3_000;
 const FLAP_MS = 200;
-const FLAPS = CAMPAIGN ? 150 : 40;
+const FLAPS = CAMPAIGN ? 150 : 30;
 /** A node says less than so much in a second of flapping, log and all. */
 const MAX_LOG_BYTES_PER_FLAP = 8_192;
 

@@ -4,16 +4,18 @@ import { startRelayProcess, type RelayProcess } from "../../../up/relay-process.
 import type { FaultyCluster } from "../cluster.ts";
 import { askForKey, keyMade } from "../keys.ts";
 import { phaseOf } from "../phases.ts";
-import { CAMPAIGN } from "../run.ts";
+import { sampled } from "../run.ts";
 import { LINE } from "../strike.ts";
 import { faults } from "../trials.ts";
 
 /** A second relay listens so far above the first node's port. */
 const SECOND_RELAY = 151;
 const AWAY_MS = 3_000;
-const PHASES = CAMPAIGN
-  ? ["proposed", "voted", "joined", "begun", "round frost/sign/1", "round frost/sign/2", "broadcasting"]
-  : ["voted", "begun", "round frost/sign/2"];
+const PHASES = sampled(
+  ["proposed", "voted", "joined", "begun", "round frost/sign/1", "round frost/sign/2", "broadcasting"],
+  2,
+  "phases at the relay",
+);
 
 /** Resolves when a node tells of the phase. */
 const reached = (cluster: FaultyCluster, phase: string): Promise<void> =>

@@ -15,7 +15,7 @@ import { faults } from "../trials.ts";
 
 /** Strangers come from elsewhere, so that what they use up is theirs. */
 const ELSEWHERE = "127.0.0.2";
-const LASTS_MS = CAMPAIGN ? 60_000 : 6_000;
+const LASTS_MS = CAMPAIGN ? 60_000 : 4_000;
 /** Silent connections at each port. */
 const SILENT = 300;
 const LORIS = 50;
