@@ -181,4 +181,24 @@ describe("a party that dies during key generation and is run again", () => {
       await again.party.close();
     }
   });
+
+  test("any of three dies at any moment of a signature: the other two have the same one (12 seeds)", async () => {
+    for (let seed = 0; seed < 12; seed++) {
+      const world = new World({ seed: `again ${seed}`, scheme: "frost-secp256k1", n: 3, t: 2, weather: ROUGH });
+      await world.keygen();
+      const lives = await Promise.all([1, 2, 3].map(async (party) => world.open(party)));
+      const work = lives.map(async ({ party }) => {
+        const { signature } = await party.sign(textOrder("hello"));
+        await party.settle();
+        await party.close();
+        return toHex(signature);
+      });
+      for (const each of work) each.catch(() => {});
+      const victim = 1 + (seed % 3);
+      await world.pass((seed * 197) % 1_500);
+      world.kill(victim);
+      const signed = await world.until(work.filter((_, i) => i !== victim - 1));
+      assert.equal(new Set(signed).size, 1, `seed ${seed}`);
+    }
+  });
 });

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { toHex } from "@conclave/bytes";
 import { SCHEMES } from "@conclave/keys";
-import { childFacts, PartyFailure, type KeyFacts, type PartySignature } from "./index.ts";
+import { childFacts, PartyFailure, type KeyFacts, type PartyEvent, type PartySignature } from "./index.ts";
 import { engine } from "./testing/engine.ts";
 import { ROUGH } from "./testing/virtual-network.ts";
-import { textOrder, World } from "./testing/world.ts";
+import { envelopeIn, textOrder, World } from "./testing/world.ts";
 
 const SIZES = [
   [2, 2],
@@ -72,6 +72,29 @@ describe("a group without a cluster", () => {
     const signed = await world.sign([1, 2, 3], textOrder("hello"));
     signatureOf(signed);
     assert.equal(signed.filter(({ signers }) => signers.length === 0).length, 1);
+  });
+
+  test("who was told a signature passes it on: the one that made it may be gone", async () => {
+    const world = new World({ seed: "passed on", scheme: "frost-secp256k1", n: 3, t: 2 });
+    await world.keygen();
+    const lives = await Promise.all([1, 2, 3].map(async (party) => world.open(party)));
+    const signersOf = (events: readonly PartyEvent[]): readonly number[] =>
+      events.flatMap((event) => (event.kind === "begun" ? event.parties : []));
+    // The second signer finishes, and only its result reaches the first; the party that does not sign hears nothing of it.
+    world.network.tamper = (from, to, frame) => {
+      const [first, second] = signersOf(lives[0]!.events).map((party) => world.node(party));
+      const header = envelopeIn(world, frame)?.header;
+      const isShare = header?.round === "frost/sign/2" && to === first;
+      const isResult = header?.kind === "result" && to !== first;
+      return from === second && (isShare || isResult) ? [] : [frame];
+    };
+    const signed = lives.map(async ({ party }) => party.sign(textOrder("hello")));
+    await world.untilIt(() => signersOf(lives[0]!.events).length > 0);
+    const second = signersOf(lives[0]!.events)[1]!;
+    await world.until([signed[second - 1]!.then(async () => world.pass(1_000))]);
+    world.kill(second);
+    signatureOf(await world.until(signed));
+    for (const { party } of lives) await party.close();
   });
 
   test("signs with a child of the key, which anybody derives from its chain code", async () => {

@@ -181,41 +181,33 @@ export class SignOperation implements Operation {
       },
       // One process, one session, one nonce: it lives in memory only and is overwritten when the session ends.
       commit: () => ({ refused: null }),
-      done: ([result], signers) => this.#done(scheme.signature(result), signers),
+      done: ([result], signers) =>
+        this.#take(
+          scheme.signature(result),
+          signers.map(({ index }) => index),
+        ),
       distrust: ({ index }, reason) => this.#parts.loseEdge(held, index, reason),
       convict: () => {},
     };
   }
 
-  #done(signature: Uint8Array, signers: readonly Member[]): void {
-    const { meeting } = this.#parts;
-    if (
-      !this.#take(
-        signature,
-        signers.map(({ index }) => index),
-      )
-    )
-      return;
+  /** Nothing leaves this party that does not verify under the key. Everybody is told, by everybody who has it: some may be gone. */
+  #take(signature: Uint8Array, signers: readonly PartyIndex[]): void {
+    const { held, meeting, onSigned } = this.#parts;
+    const { digest, path } = this.#wanted;
+    const { publicKey } = childOf(this.#group, held, path);
+    if (this.#signed || !held.scheme.verify(publicKey, digest, signature)) return;
+    this.#signed = true;
     const intent = intentHash(this.intent());
     const body = resultCodec.encode({ intent, signature });
     const { wire } = meeting.seal({ kind: "result", request: intent, round: "" }, body);
+    const others = this.members.filter(({ index }) => index !== held.share.self);
     meeting.send(
-      this.members.flatMap(({ node }) => (meeting.peer(node) === undefined ? [] : [node])),
+      others.map(({ node }) => node),
       wire,
       "result",
     );
-  }
-
-  /** Nothing leaves this party that does not verify under the key. */
-  #take(signature: Uint8Array, signers: readonly PartyIndex[]): boolean {
-    const { held, onSigned } = this.#parts;
-    const { digest, path } = this.#wanted;
-    if (this.#signed) return false;
-    const { publicKey } = childOf(this.#group, held, path);
-    if (!held.scheme.verify(publicKey, digest, signature)) return false;
-    this.#signed = true;
     onSigned({ signature, publicKey: this.#group.encode(publicKey), digest, signers });
-    return true;
   }
 
   /** Whoever was not needed is told the signature. */
