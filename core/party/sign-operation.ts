@@ -1,9 +1,10 @@
 /** One signature: t parties whose operators typed the same. */
-import { bytes, codec, equalBytes, fixedBytes, record, type Codec } from "@conclave/bytes";
+import { bytes, codec, equalBytes, fixedBytes, list, record, type Codec } from "@conclave/bytes";
 import type { NodeId } from "@conclave/consensus";
 import type { Group } from "@conclave/crypto";
 import type { AttemptPlan, AttemptSubject, Envelope, Member } from "@conclave/custody";
 import { ascending, ssidFromAcks, type PartyIndex } from "@conclave/protocol";
+import { MAX_GROUP, partyNumber } from "./card.ts";
 import { PartyFailure } from "./failure.ts";
 import { cardOf } from "./invite.ts";
 import type { HeldKey, PartyKeys } from "./keys.ts";
@@ -20,7 +21,7 @@ export interface PartySignature {
   /** Under which it verifies: the key, or its child. Encoded as its curve does. */
   readonly publicKey: Uint8Array;
   readonly digest: Uint8Array;
-  /** Who made it; empty if this party was told the signature and did not sign itself. */
+  /** Who made it: known to those who did, and told by them to the others. The signature itself does not say. */
   readonly signers: readonly PartyIndex[];
 }
 
@@ -31,8 +32,12 @@ interface Result {
 }
 
 const MAX_SIGNATURE_BYTES = 65;
-const resultCodec: Codec<Pick<Result, "intent" | "signature">> = codec(
-  record({ intent: fixedBytes(32), signature: bytes({ max: MAX_SIGNATURE_BYTES }) }),
+const resultCodec: Codec<Result> = codec(
+  record({
+    intent: fixedBytes(32),
+    signature: bytes({ max: MAX_SIGNATURE_BYTES }),
+    signers: list(partyNumber, { min: 2, max: MAX_GROUP }),
+  }),
 );
 
 export interface SignParts {
@@ -199,7 +204,7 @@ export class SignOperation implements Operation {
     if (this.#signed || !held.scheme.verify(publicKey, digest, signature)) return;
     this.#signed = true;
     const intent = intentHash(this.intent());
-    const body = resultCodec.encode({ intent, signature });
+    const body = resultCodec.encode({ intent, signature, signers });
     const { wire } = meeting.seal({ kind: "result", request: intent, round: "" }, body);
     const others = this.members.filter(({ index }) => index !== held.share.self);
     meeting.send(
@@ -213,8 +218,8 @@ export class SignOperation implements Operation {
   /** Whoever was not needed is told the signature. */
   receive({ header, body }: Envelope): void {
     if (header.kind !== "result") return;
-    const { intent, signature } = resultCodec.decode(body);
-    if (equalBytes(intent, intentHash(this.intent()))) this.#take(signature, []);
+    const { intent, signature, signers } = resultCodec.decode(body);
+    if (equalBytes(intent, intentHash(this.intent()))) this.#take(signature, signers);
   }
 
   needing(peers: readonly Peer[]): readonly Peer[] {

@@ -138,6 +138,6 @@ function signatureLines(
     ["Form", SIGNATURES[key.invite.scheme]],
     ["Public key", `${toHex(publicKey)}  (${key.invite.name}, ${printPath(path)})`],
     ["Signed", `${toHex(digest)}  (${what})`],
-    ["Signers", signers.length === 0 ? "others; verified here" : signers.join(", ")],
+    ["Signers", signers.join(", ")],
   ];
 }
