@@ -19,6 +19,8 @@ export interface Flooded {
   readonly bytes: number;
   /** Transports that it opened, each a new life of the node. */
   readonly lives: number;
+  /** Sessions that it began: each life dials every peer. */
+  readonly sessions: number;
   /** Links that it had. */
   readonly links: number;
 }
@@ -29,18 +31,19 @@ const LARGE_BYTES = 1 << 20;
 const OVERSIZE_BYTES = 4 << 20;
 const TELL_MS = 500;
 /** A life that gets no link in so long is given up: its peers refuse it. */
-const LIFE_MS = 1_500;
+const LIFE_MS = 700;
 /** Lives at once, as of a folder that was copied to many machines. */
-const LIVES_AT_ONCE = 8;
+const LIVES_AT_ONCE = 32;
 
 async function flood(configFile: string, kind: Flood, request: string | null): Promise<void> {
   if (kind === "oversize") liftFrameLimit();
   const world = await openWorld(configFile);
-  const told = { frames: 0, bytes: 0, lives: 0, links: 0 };
+  const told = { frames: 0, bytes: 0, lives: 0, sessions: 0, links: 0 };
   setInterval(() => process.send?.(told satisfies Flooded), TELL_MS);
   if (kind === "lives") return live(world, told);
   const transport = await world.open();
   told.lives++;
+  told.sessions += world.peers.length;
   await transport.start({ frame: () => {}, link: (_, up) => void (up && told.links++) });
   const frames = await framesOf(kind, world, request);
   for (;;) {
@@ -112,11 +115,12 @@ const anywhere = <T extends { listen_quic: string; listen_libp2p: string[] }>(co
 });
 
 /** New lives of the node without end, several at once. */
-async function live({ open, peers }: World, told: { lives: number; links: number }): Promise<void> {
+async function live({ open, peers }: World, told: { lives: number; sessions: number; links: number }): Promise<void> {
   const one = async (): Promise<never> => {
     for (;;) {
       const transport = await open();
       told.lives++;
+      told.sessions += peers.length;
       await new Promise<void>((done) => {
         const patience = setTimeout(done, LIFE_MS);
         let links = 0;

@@ -14,8 +14,8 @@ import { CAMPAIGN } from "../run.ts";
 import { faults } from "../trials.ts";
 
 const FLOOD_MS = CAMPAIGN ? 60_000 : 4_000;
-/** Lives of the flooder in a campaign. */
-const CAMPAIGN_LIVES = 10_000;
+/** Sessions of the flooder in a campaign. */
+const CAMPAIGN_SESSIONS = 10_000;
 /** What a flooder may make one honest process hold on top: what waits on its links, its inbox, and garbage not yet collected. */
 const MAX_GROWTH_MIB = 256;
 /** What it may make a node say. */
@@ -35,7 +35,7 @@ interface Flooder {
 function startFlooder(cluster: FaultyCluster, place: number, kind: Flood, request: string): Flooder {
   const config = join(cluster.folder.nodeDir(cluster.network.names[place]!), "config.json");
   const child = fork(join(import.meta.dirname, "..", "flooder.ts"), [config, kind, request], { execArgv: [] });
-  let told: Flooded = { frames: 0, bytes: 0, lives: 0, links: 0 };
+  let told: Flooded = { frames: 0, bytes: 0, lives: 0, sessions: 0, links: 0 };
   child.on("message", (message) => (told = message as Flooded));
   const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   return {
@@ -75,7 +75,7 @@ faults("flood of a registered peer", { nodes: 5, wired: false }, ({ trial, figur
         const watching = setInterval(look, LOOK_MS);
         const isEnough = (): boolean =>
           CAMPAIGN && kind === "lives"
-            ? flooder.told().lives >= CAMPAIGN_LIVES
+            ? flooder.told().sessions >= CAMPAIGN_SESSIONS
             : performance.now() - startMs >= FLOOD_MS;
         try {
           await delay(1_500);
@@ -90,15 +90,16 @@ faults("flood of a registered peer", { nodes: 5, wired: false }, ({ trial, figur
       } finally {
         await flooder.stop();
       }
-      const { frames, bytes, lives, links } = flooder.told();
+      const { frames, bytes, sessions, links } = flooder.told();
       const seconds = (performance.now() - startMs) / 1_000;
       const growth = Math.max(...most.map((mib, i) => mib - before[i]!));
       t.diagnostic(
-        `${frames} frames, ${Math.round(bytes / (1 << 20))} MiB, ${lives} lives, ${links} links in ${seconds.toFixed(1)} s; ` +
+        `${frames} frames, ${Math.round(bytes / (1 << 20))} MiB, ${sessions} sessions, ${links} links in ${seconds.toFixed(1)} s; ` +
           `${paid} payments, the slowest ${slowestMs} ms; RSS before ${before.join(", ")}, at most ${most.join(", ")} MiB`,
       );
       figure(`${kind}: slowest payment, ms`, slowestMs);
       figure(`${kind}: growth, MiB`, growth);
+      if (kind === "lives") figure("lives: sessions begun", sessions);
       assert(links > 0, "the flooder was let in");
       assert(paid > 0, "payments were made");
       assert(growth <= MAX_GROWTH_MIB, `a process grew by ${growth} MiB`);
