@@ -1,7 +1,7 @@
 import type { Rng } from "@conclave/bytes";
 import type { NodeId } from "@conclave/consensus";
 import type { Engine } from "@conclave/crypto";
-import { MAX_FRAME_BYTES, type Clock, type Transport, type TransportHandler } from "@conclave/node";
+import { Allowance, MAX_FRAME_BYTES, type Clock, type Transport, type TransportHandler } from "@conclave/node";
 import type { Address } from "@conclave/relay";
 import { connectRelay, type OwnAddress, type RelayClient, type RelayMode, type RelayNotice } from "./client.ts";
 import { systemClock } from "./clock.ts";
@@ -138,6 +138,7 @@ class RelayTransport implements Transport {
       receiver: client.publicKey,
       instance: pair.mailbox.receive,
     };
+    const allowance = new Allowance(this.#clock);
     const link = new Link({
       pair,
       engine,
@@ -147,11 +148,18 @@ class RelayTransport implements Transport {
       post: (packet, terms) => client.post(client.letter(outgoing, packet, terms), terms),
       events: {
         link: (up) => handler.link(peer, up),
-        frame: (frame) => handler.frame(peer, frame),
+        frame: (frame) => {
+          allowance.spend(frame.length);
+          if (handler.frame(peer, frame) === false) allowance.spendOnMalformed();
+        },
         dropped: (why) => observe?.({ kind: "rejected", peer, why }),
       },
     });
-    client.subscribe(incoming, ({ payload }) => link.received(payload), { sealed: true });
+    // A peer that sends more than it may is not heard for a while: without receipts it waits, and sends that again.
+    const heard = ({ payload }: { readonly payload: Uint8Array }): void => {
+      if (allowance.waitMs() === 0) link.received(payload);
+    };
+    client.subscribe(incoming, heard, { sealed: true });
     return link;
   }
 }

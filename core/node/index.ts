@@ -23,6 +23,7 @@ export { MESSAGE_SCHEME, PresignRefused, RekeyRefused } from "./key-requests.ts"
 export type { KeyListing, KeyUnderWay, KeyWish } from "./key-requests.ts";
 export { MessageRefused } from "./messages.ts";
 export type { MessageContent, MessageWish } from "./messages.ts";
+export { Allowance } from "./links/allowance.ts";
 export type { Connection, ConnectionEvents, Dialer } from "./links/connection.ts";
 export { LIFE_BYTES } from "./links/greeting.ts";
 export { LinkMesh } from "./links/mesh.ts";

@@ -31,9 +31,9 @@ const LARGE_BYTES = 1 << 20;
 const OVERSIZE_BYTES = 4 << 20;
 const TELL_MS = 500;
 /** A life that gets no link in so long is given up: its peers refuse it. */
-const LIFE_MS = 700;
+const LIFE_MS = 1_500;
 /** Lives at once, as of a folder that was copied to many machines. */
-const LIVES_AT_ONCE = 32;
+const LIVES_AT_ONCE = 16;
 
 async function flood(configFile: string, kind: Flood, request: string | null): Promise<void> {
   if (kind === "oversize") liftFrameLimit();
