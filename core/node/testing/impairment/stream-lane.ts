@@ -130,7 +130,7 @@ export class StreamLane {
       const waitMs = dueMs - performance.now();
       if (waitMs > 0) return this.#releaseAfter(waitMs);
       this.#held.shift();
-      if (what === "reset") return void sink.resetAndDestroy();
+      if (what === "reset") return reset(sink);
       if (what === "end") sink.end();
       else {
         this.#heldBytes -= what.length;
@@ -157,4 +157,13 @@ export class StreamLane {
     if (this.#isBlocked || this.#isStranded || this.#heldBytes >= room) source.pause();
     else if (source.isPaused()) source.resume();
   }
+}
+
+/**
+ * Ends a socket so that its other end is told of a failure. One that was ended in order already is only closed: Node never
+ * lets go of a handle that is reset while its shutdown is under way, and the process would spin at its exit.
+ */
+export function reset(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
 }

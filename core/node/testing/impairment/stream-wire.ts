@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { chanceFrom, checkStreamRules, CLEAN_STREAMS, type StreamRules } from "./rules.ts";
-import { StreamLane, type Spoiling } from "./stream-lane.ts";
+import { reset, StreamLane, type Spoiling } from "./stream-lane.ts";
 import { HOST, noCounts, type Direction, type Wire, type WireOptions } from "./wire.ts";
 
 interface Flow {
@@ -121,7 +121,7 @@ export class StreamWire implements Wire<StreamRules> {
   #reset({ near, far, lanes }: Flow): void {
     this.counts.cut++;
     for (const lane of Object.values(lanes)) lane.end();
-    near.resetAndDestroy();
-    far.resetAndDestroy();
+    reset(near);
+    reset(far);
   }
 }
