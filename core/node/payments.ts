@@ -110,6 +110,7 @@ export class Payments {
     const feeRate = wish.feeRate ?? (await this.#estimate());
     const { request, revision } = await this.#firstThatSuffices(candidates, wish, feeRate);
     await this.#save(request, revision, wish.idempotencyKey);
+    await store.durable();
     const proposal = proposalCodec.encode({ request, revision });
     await this.#context.submit(await this.#context.custody.propose(this.#now(), proposal));
     return requestHex(requestId(request));
@@ -324,6 +325,8 @@ export class Payments {
   async #propose(proposal: Uint8Array, revision: Revision): Promise<void> {
     const { custody, submit } = this.#context;
     await keepRevision(this.#context.store, revision);
+    // Before anybody hears of it: who forgets a revision makes another of the same number, and cannot follow the one that is out.
+    await this.#context.store.durable();
     await submit(await custody.propose(this.#now(), proposal));
   }
 
