@@ -1,8 +1,15 @@
-/** `npm test [-- PATTERN …]`: every test beside the code, with Node's own runner, which prints the summary. */
+/**
+ * `npm test [-- PATTERN …]`: every test beside the code but the long ones, with Node's own runner, which prints the summary.
+ * `npm run test:long`: those that wait for minutes, such as transports on bad networks and networks killed over and over.
+ */
 import { spawnSync } from "node:child_process";
 
-const patterns = process.argv.slice(2);
-const everything = ["core/**/*.test.ts", "adapters/**/*.test.ts", "apps/**/*.test.ts", "scripts/**/*.test.ts"];
+const asked = process.argv.slice(2);
+const isLong = asked[0] === "--long";
+const patterns = isLong ? asked.slice(1) : asked;
+const everything = ["core", "adapters", "apps", "scripts"].map(
+  (folder) => `${folder}/**/*.${isLong ? "long" : "test"}.ts`,
+);
 
 /** Two at a time: what the smallest machine we promise figures for has cores for. */
 const CONCURRENCY = 2;

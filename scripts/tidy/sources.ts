@@ -30,7 +30,7 @@ export const sources: readonly Source[] = TOP.flatMap((top) => [...walk(join(ROO
   .filter((path) => /\.(?:ts|tsx|js)$/.test(path))
   .map((path) => {
     const name = relative(ROOT, path).replaceAll("\\", "/");
-    const testing = name.endsWith(".test.ts") || /\/testing\//.test(name);
+    const testing = /\.(?:test|long)\.ts$/.test(name) || /\/testing\//.test(name);
     return { path: name, text: readFileSync(path, "utf8"), testing };
   });
 
