@@ -142,7 +142,9 @@ export class Messages {
   }
 
   async #vote(id: Uint8Array): Promise<void> {
-    const { custody, clock, act } = this.#context;
+    const { custody, clock, act, store } = this.#context;
+    // As for payments: a promise never speaks of a request that a power cut may take.
+    await store.durable();
     const events = await custody.vote(clock.nowMs(), id, REVISION, true, NO_CHAIN);
     if (events.some(({ kind }) => kind === "send" || kind === "objected")) this.#unvoted.delete(requestHex(id));
     await act(events);

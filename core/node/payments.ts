@@ -274,6 +274,8 @@ export class Payments {
       account.knownCoins(view),
       this.#context.chain.tip(),
       account.changeWindow(),
+      // A promise that stays never speaks of a request that a power cut may take: its origin may be banned and not tell it again.
+      this.#context.store.durable(),
     ]);
     const circumstances = { round: 1, coins, tipHeight: tip.height, changeIndex, replaces: [] };
     await this.#abandonOlder(id, number);
