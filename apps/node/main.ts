@@ -24,6 +24,7 @@ interface UpFlags {
   readonly processes?: true;
   readonly inProcess?: true;
   readonly transport?: TransportName;
+  readonly tls?: true;
 }
 
 const ALLOW_DIGESTS = "sign hashes whose messages nobody shows, with keys for messages (default: refuse)";
@@ -64,6 +65,7 @@ export async function main(argv: readonly string[]): Promise<number> {
         "how processes talk to each other (default: as the nodes agreed; quic for new ones)",
       ).choices(TRANSPORTS),
     )
+    .option("--tls", "the same as --transport tls; also for nodes that agreed on QUIC")
     .action(async (flags: UpFlags) => {
       code = await runUp(flags);
     });
@@ -105,6 +107,7 @@ function addNode(program: Command, ended: (code: number) => void): void {
     .description("run one node of a cluster in a process of its own")
     .requiredOption("--config <file>", 'its configuration, as "conclave init" wrote it')
     .option("--allow-digests", ALLOW_DIGESTS)
+    .option("--tls", "TLS over TCP in place of QUIC; every node of the cluster needs it")
     .option("--no-presigning", "take no part in presignatures that others ask for");
   for (const [flag, description] of NODE_SETTINGS) command.option(flag, description);
   command.action(
@@ -116,6 +119,7 @@ function addNode(program: Command, ended: (code: number) => void): void {
       const resolved = resolveConfig(flags.config, process.env, {
         ...Object.fromEntries(given),
         ...(flags["allowDigests"] === true && { allow_digests: "true" }),
+        ...(flags["tls"] === true && { tls: "true" }),
         ...(flags["presigning"] === false && { presigning: "false" }),
       });
       ended(await runNode(resolved));
@@ -144,7 +148,9 @@ async function runUp(flags: UpFlags): Promise<number> {
     if (!(cause instanceof RangeError)) throw cause;
     throw new WrongUsage(cause.message, { cause });
   }
-  if (flags.inProcess === true && (flags.processes === true || flags.transport !== undefined))
+  if (flags.tls === true && flags.transport !== undefined && flags.transport !== "tls")
+    throw new WrongUsage(`--tls and --transport ${flags.transport} contradict each other: give one of them`);
+  if (flags.inProcess === true && (flags.processes === true || flags.transport !== undefined || flags.tls === true))
     throw new WrongUsage(
       "--in-process has no processes and no network between them: leave it out, or --processes and --transport",
     );
@@ -162,7 +168,7 @@ async function runUp(flags: UpFlags): Promise<number> {
     once,
     json,
     allowDigests: flags.allowDigests === true,
-    transport: flags.inProcess === true ? null : (flags.transport ?? "agreed"),
+    transport: flags.inProcess === true ? null : flags.tls === true ? "tls" : (flags.transport ?? "agreed"),
     segwit: flags.taprootOnly === true ? "none" : flags.fundSegwit === true ? "funded" : "empty",
   });
 }

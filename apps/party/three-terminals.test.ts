@@ -10,10 +10,13 @@ import { cutPower, Desk, type Outcome } from "./testing/terminal.ts";
 
 const PAGE = join(import.meta.dirname, "..", "..", "docs", "operating", "party.md");
 
-/** What the page tells people to type, in order. */
-const blocks = [...readFileSync(PAGE, "utf8").matchAll(/^```sh\n(?<script>[^`]+)^```$/gm)].map(
-  ({ groups }) => groups!["script"]!,
-);
+const README = join(import.meta.dirname, "..", "..", "README.md");
+
+/** What a page tells people to type, in order. */
+const scriptsOn = (page: string): readonly string[] =>
+  [...readFileSync(page, "utf8").matchAll(/^```sh\n(?<script>[^`]+)^```$/gm)].map(({ groups }) => groups!["script"]!);
+
+const blocks = scriptsOn(PAGE);
 const [RELAY, MAKE, INVITE, KEYGEN, SIGN, DERIVE] = blocks as [string, string, string, string, string, string];
 
 /** The page writes for party 1, "the others write 2 and 3 for every 1". */
@@ -57,6 +60,9 @@ describe("three people in three terminals, through a relay", () => {
 
   test("get a key and a signature from the page's words alone", async () => {
     assert.equal(blocks.length, 6, "the page has six things to type");
+    const short = scriptsOn(README).map((script) => script.replaceAll("npx conclave", "conclave"));
+    const first = short.indexOf(RELAY);
+    assert.deepEqual(short.slice(first, first + blocks.length), blocks, "the README has the same six");
     assert.match(RELAY, /^conclave relay\n$/);
     assertOk(await all(MAKE));
     assertOk([await type(1, INVITE)]);

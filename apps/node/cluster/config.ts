@@ -37,6 +37,8 @@ const SHAPE = {
   /** Where QUIC or TLS listens; document 004's port. */
   listen_quic: hostPort.default("0.0.0.0:9000"),
   listen_libp2p: z.array(multiaddr).default(["/ip4/0.0.0.0/tcp/9001"]),
+  /** In a cluster that agreed on QUIC: TLS over TCP instead, on every node alike, where UDP is blocked or the library does not run. */
+  tls: flag.default(false),
   /** Where peers find this node, if not where it listens: host:port for QUIC and TLS, multiaddrs for libp2p. */
   advertise_quic: z.array(hostPort).max(8).default([]),
   advertise_libp2p: z.array(multiaddr).max(8).default([]),

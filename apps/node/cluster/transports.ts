@@ -25,7 +25,7 @@ export interface NetworkParts {
 export function openNetwork(parts: NetworkParts): Promise<Transport> {
   switch (parts.membership.charter.transport) {
     case "quic":
-      return openStreams(parts, "quic");
+      return openStreams(parts, parts.config.tls ? "tls" : "quic");
     case "tls":
       return openStreams(parts, "tls");
     case "libp2p":

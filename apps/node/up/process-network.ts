@@ -219,16 +219,19 @@ function checkTransport(folder: Folder, { names }: LocalNetwork, transport: Tran
     if (!existsSync(charterFile))
       throw new FolderUnusable(`${charterFile} is gone: put it back, or start over with --fresh`);
     const agreed = readCharter(charterFile).charter.transport;
-    if (agreed !== transport)
+    if (agreed !== transport && !isTlsForQuic(agreed, transport))
       throw new FolderUnusable(
         `the nodes in ${folder.root} agreed to talk over ${agreed}: write --transport ${agreed}, or start over with --fresh`,
       );
   }
 }
 
+/** TLS takes the place of QUIC without another charter: same certificates, same addresses. */
+const isTlsForQuic = (agreed: TransportName, wanted: TransportName): boolean => agreed === "quic" && wanted === "tls";
+
 /** What the node's own file says; ports follow the command line at every start. */
 function writeConfig(
-  { folder, portBase, allowDigests, settings }: ProcessNetworkOptions,
+  { folder, portBase, allowDigests, settings, transport }: ProcessNetworkOptions,
   name: string,
   index: number,
 ): void {
@@ -245,6 +248,7 @@ function writeConfig(
     relays: [`http://127.0.0.1:${portBase + RELAY_PORT_OFFSET}`],
     esplora_url: esploraAddress(portBase),
     allow_digests: allowDigests,
+    tls: transport === "tls",
     ...settings?.(index),
   };
   writePrivate(join(dir, "config.json"), `${JSON.stringify(config, null, 2)}\n`);
