@@ -14,8 +14,8 @@ import { machineRandom } from "./testing/cast.ts";
 import type { PageRun } from "./testing/page.ts";
 import { makeKey, sign, type Party } from "./testing/party.ts";
 
-const required = process.env["CONCLAVE_REQUIRE_BROWSER"] === "1";
-const missing = `${CHROMIUM} is missing: apt-get install chromium; CONCLAVE_REQUIRE_BROWSER=1 makes this a failure`;
+const required = process.env["REQUIRE_BROWSER"] === "1";
+const missing = `${CHROMIUM} is missing: apt-get install chromium; REQUIRE_BROWSER=1 makes this a failure`;
 const [ONE, TWO, PAGE] = [1, 2, 3] as const;
 const MESSAGE = sha256(utf8("signed by a page"));
 

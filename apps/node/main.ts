@@ -116,13 +116,13 @@ function addNode(program: Command, ended: (code: number) => void): void {
       const { runNode } = await import("./cluster/run-node.ts");
       const typed = NODE_SETTINGS.map(([flag, , setting]) => [setting, flags[camelCased(flag)]] as const);
       const given = typed.flatMap(([setting, value]) => (typeof value === "string" ? [[setting, value] as const] : []));
-      const resolved = resolveConfig(flags.config, process.env, {
+      const settings = {
         ...Object.fromEntries(given),
         ...(flags["allowDigests"] === true && { allow_digests: "true" }),
         ...(flags["tls"] === true && { tls: "true" }),
         ...(flags["presigning"] === false && { presigning: "false" }),
-      });
-      ended(await runNode(resolved));
+      };
+      ended(await runNode(() => resolveConfig(flags.config, process.env, settings)));
     },
   );
 }

@@ -18,11 +18,11 @@ import { openNetwork, type NetworkEvent } from "./transports.ts";
 /** Said so often that even a log for debugging would hold little else. */
 const QUIET: ReadonlySet<Notice["kind"]> = new Set(["progress", "dropped", "begun", "voted"]);
 
-/** Runs until it is interrupted or the program that started it goes. Throws what keeps it from starting. */
-export async function runNode(resolved: ResolvedConfig): Promise<number> {
+/** Runs until it is interrupted or the program that started it goes, which is told what keeps it from starting. Throws that. */
+export async function runNode(resolve: () => ResolvedConfig): Promise<number> {
   const parent = connectParent();
   try {
-    return await run(resolved, parent);
+    return await run(resolve(), parent);
   } catch (error) {
     parent?.say({
       kind: "failed",
