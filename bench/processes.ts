@@ -14,7 +14,7 @@ const MESSAGES = 40;
 /** Signatures with presignatures; a request prepares at most 20. */
 const PRESIGNED = 20;
 /** Time to become what it is in service: the first signatures compile what later ones run. */
-const WARM_UP = 5;
+const WARM_UP = 40;
 /** One way: a continent, and half the world. */
 const DELAYS_MS = [20, 100];
 /** Away from the ports of networks that the command starts. */
