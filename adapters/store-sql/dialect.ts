@@ -22,5 +22,7 @@ export interface Database {
 export interface DurableLog {
   /** Resolves once every change made before this call survives a power cut. */
   now(): Promise<void>;
+  /** The same a moment from now. */
+  soon(): void;
   close(): Promise<void>;
 }

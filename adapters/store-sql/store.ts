@@ -116,8 +116,7 @@ class SqlStore implements Store {
     if (this.#closed) throw new StoreUnavailable("unavailable", `store ${this.#where}: it is closed`);
     try {
       const outcome = await work();
-      // Nobody waits for it here; who has to, asks `durable`, which says what went wrong.
-      this.#log.now().catch(() => {});
+      this.#log.soon();
       return outcome;
     } catch (cause) {
       throw unavailable(this.#where, cause);
