@@ -32,7 +32,7 @@ export { ConclaveNode } from "./node.ts";
 export type { NodeParts } from "./node.ts";
 export { IdempotencyConflict, NoAccountSuffices, WalletNotReady } from "./payments.ts";
 export type { PaymentWish } from "./payments.ts";
-export { MAX_BUFFERED_BYTES, MAX_FRAME_BYTES } from "./ports.ts";
+export { MAX_BUFFERED_BYTES, MAX_FRAME_BYTES, MAX_STATEMENT_BYTES } from "./ports.ts";
 export type { Clock, Coordination, Ledger, Messenger, Statement, Timer, Transport, TransportHandler } from "./ports.ts";
 export type { Addresses, Branch } from "./store/addresses.ts";
 export { AUDIT_GENESIS, auditHash, verifyAuditRows } from "./store/audit.ts";

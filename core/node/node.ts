@@ -146,7 +146,7 @@ export class ConclaveNode {
       messages: this.#messages,
       signers: this.#signers,
     });
-    await this.#coordination.start((wire) => this.#context.mailbox.post(async () => void (await this.#read(wire))));
+    await this.#coordination.start((wire) => this.#readInTurn(wire));
     await transport.start({
       frame: (from, frame) => this.#arrived(from, frame),
       link: (peer, up) => this.#link(peer, up),
@@ -303,6 +303,16 @@ export class ConclaveNode {
     const events = await this.#parts.custody.receive(this.#parts.clock.nowMs(), wire);
     await this.#reactions.act(events);
     return events.every(({ kind }) => kind !== "dropped");
+  }
+
+  /** What a coordination hands over waits for its turn; whoever hands it over waits with it. */
+  async #readInTurn(wire: Uint8Array): Promise<boolean> {
+    try {
+      return await this.#context.mailbox.run(() => this.#read(wire));
+    } catch (error) {
+      this.#report(error);
+      return false;
+    }
   }
 
   #link(peer: NodeId, up: boolean): void {

@@ -43,6 +43,9 @@ export interface TransportHandler {
   link(peer: NodeId, up: boolean): void;
 }
 
+/** Largest statement: a frame, with room for what delivers it. The largest that custody makes has half of that. */
+export const MAX_STATEMENT_BYTES = MAX_FRAME_BYTES - 1_024;
+
 /** What a node says about a request: a proposal, a vote, an abandon, a result, a certificate, evidence. Signed by custody. */
 export interface Statement {
   /** Whom it concerns. Others may see it too: it holds nothing secret. */
@@ -57,11 +60,15 @@ export interface Statement {
  * out is believed in nothing: custody checks every signature and counts every vote itself.
  */
 export interface Coordination {
+  /** Never waits, and does nothing after `close`. Throws `RangeError` above `MAX_STATEMENT_BYTES`. */
   publish(statement: Statement): void;
   /** Nobody needs what was published on this topic any more. */
   withdraw(topic: string): void;
-  /** Begin to hand over others' statements. Called once. */
-  start(statement: (wire: Uint8Array) => void): Promise<void>;
+  /**
+   * Begin to hand over others' statements. Called once. `read` ends when the node is done with one, false if it had no use for
+   * it: what is read from a service is read no faster than that. It does not wait for a service that is away.
+   */
+  start(read: (wire: Uint8Array) => Promise<boolean>): Promise<void>;
   close(): Promise<void>;
 }
 
