@@ -1,17 +1,21 @@
 /** From a complete signature to a buried transaction: second opinion, broadcast, confirmations, release of locks. */
 import type { PaymentView } from "@conclave/bitcoin";
 import type { CustodyEvent } from "@conclave/custody";
-import { ChainRefused, type BitcoinChain } from "./chain-port.ts";
+import { ChainLied, ChainRefused, type Position, type Tip } from "./chain-port.ts";
 import type { Context } from "./context.ts";
 import type { Timer } from "./ports.ts";
 import type { PaymentViews } from "./payment-views.ts";
-import { requestBytes, requestHex, type PaymentRecords } from "./records.ts";
+import { requestHex, type PaymentRecords } from "./records.ts";
+import { Follower } from "./settlement/follow.ts";
+import { rivalOf } from "./settlement/rivals.ts";
+import { newlyWatched, type Watched } from "./settlement/watched.ts";
 import type { RequestId } from "./store/ids.ts";
+import type { Cursor } from "./store/pages.ts";
 import type { StoredTransaction, TransactionState } from "./store/transactions.ts";
 
-/** States in which the chain is asked about a payment. */
-const WATCHED: readonly TransactionState[] = ["signed", "broadcasting", "confirmed"];
-/** States without a known signature in which a payment may still turn out to be paid, and how many of the latest are sought. */
+/** States in which the chain is asked about a payment whatever its age. */
+const WATCHED: readonly TransactionState[] = ["signed", "broadcasting"];
+/** States without a known signature in which a payment may still turn out to be paid. */
 const UNSIGNED: readonly TransactionState[] = [
   "voting",
   "approved",
@@ -20,11 +24,17 @@ const UNSIGNED: readonly TransactionState[] = [
   "rejected",
   "aborted_timeout",
 ];
-const MAX_SOUGHT = 50;
+/** As many of them as are sought at each look, in turn: a question to the chain each. */
+const SOUGHT_AT_ONCE = 50;
+const PAGE = 500;
 /** A payment this deep is not looked at any more. */
 const FORGET_DEPTH = 100;
+/** Looks after which every payment is asked about, whatever the tip says: servers have several backends that differ. */
+const WHOLE_LOOK_EVERY = 20;
 
 const APPROVED: ReadonlySet<TransactionState> = new Set(["approved", "signing"]);
+/** States in which the nodes are about to have the signature themselves: the chain is not asked before they had their time. */
+const UNDER_WAY: ReadonlySet<TransactionState> = new Set(["voting", "approved", "signing"]);
 
 /** A payment that may be on the chain. */
 interface Sought {
@@ -33,40 +43,62 @@ interface Sought {
   readonly view: PaymentView;
 }
 
-interface Watched {
-  readonly request: RequestId;
-  readonly txid: string;
-  readonly rawTx: Uint8Array;
-  /** When this node last handed it to the chain; null: never. */
-  broadcastMs: number | null;
-  released: boolean;
-}
-
 export class Settlement {
   readonly #context: Context;
   readonly #records: PaymentRecords;
   readonly #views: PaymentViews;
+  readonly #follower: Follower;
+  readonly #guard: (() => Promise<void>) | null;
   readonly #watched = new Map<RequestId, Watched>();
+  /** Troubles of payments without a known signature. */
+  readonly #troubles = new Map<RequestId, string>();
+  #soughtAfter: Cursor | null = null;
+  #tip: Tip | null = null;
+  #looks = 0;
   #timer: Timer | null = null;
   #polling = false;
   #stopped = false;
 
-  constructor(context: Context, records: PaymentRecords, views: PaymentViews) {
+  /** `guard`: what else is looked at whenever the chain is. */
+  constructor(
+    context: Context,
+    records: PaymentRecords,
+    views: PaymentViews,
+    guard: (() => Promise<void>) | null = null,
+  ) {
     this.#context = context;
     this.#records = records;
     this.#views = views;
+    this.#guard = guard;
+    this.#follower = new Follower({ context, records, views });
+  }
+
+  /** What an operator should know of payments that the chain does not take as it should, a sentence each. */
+  troubles(): readonly string[] {
+    return [...[...this.#watched.values()].flatMap(({ trouble }) => trouble ?? []), ...this.#troubles.values()];
   }
 
   /** After a restart: watch every payment whose signature is known. */
   async resume(): Promise<void> {
-    const { rows } = await this.#context.store.transactions.list({ limit: 500, states: WATCHED });
-    for (const row of rows) this.#watch(row);
+    const { transactions } = this.#context.store;
+    for (let after: Cursor | null | undefined; after !== null;) {
+      const page = await transactions.list({ limit: PAGE, states: WATCHED, ...(after && { after }) });
+      for (const row of page.rows) this.#watch(row);
+      after = page.next;
+    }
+    // Newest first: beyond a page of which none is to be watched there is none.
+    for (let after: Cursor | null | undefined; after !== null;) {
+      const page = await transactions.list({ limit: PAGE, states: ["confirmed"], ...(after && { after }) });
+      const recent = page.rows.filter((row) => this.#watch(row));
+      after = recent.length === 0 ? null : page.next;
+    }
     this.#schedule(0);
   }
 
-  #watch({ txid, bitcoinTxid, signedTx, confirmations }: StoredTransaction): void {
-    if (bitcoinTxid === null || signedTx === null || confirmations >= FORGET_DEPTH) return;
-    this.#watched.set(txid, { request: txid, txid: bitcoinTxid, rawTx: signedTx, broadcastMs: null, released: false });
+  #watch({ txid, bitcoinTxid, signedTx, confirmations }: StoredTransaction): boolean {
+    if (bitcoinTxid === null || signedTx === null || confirmations >= FORGET_DEPTH) return false;
+    if (!this.#watched.has(txid)) this.#watched.set(txid, newlyWatched(txid, bitcoinTxid, signedTx));
+    return true;
   }
 
   /** A complete transaction: check it by other code, keep it, and broadcast it at once or after a grace. */
@@ -77,7 +109,7 @@ export class Settlement {
     const id = requestHex(request);
     const view = await this.#views.find(id, revision);
     if (view === null || !(await this.#complete(id, view, rawTx))) return;
-    if (atOnce) this.#context.slowLane.post(() => this.#broadcast(this.#watched.get(id)!));
+    if (atOnce) this.#context.slowLane.post(() => this.#follower.broadcast(this.#watched.get(id)!));
     this.#schedule(atOnce ? this.#context.timings.chainPollMs : this.#context.timings.broadcastGraceMs);
   }
 
@@ -94,49 +126,78 @@ export class Settlement {
       return false;
     }
     await this.#records.apply(id, { kind: "signatureComplete" }, { signedTx: rawTx, bitcoinTxid: txid, reason: null });
-    this.#watched.set(id, { request: id, txid, rawTx, broadcastMs: null, released: false });
+    this.#watched.set(id, newlyWatched(id, txid, rawTx));
+    this.#troubles.delete(id);
     return true;
   }
 
-  /** Payments that this node holds no signature of may be on the chain nevertheless: others completed them and are gone. */
-  async #seek(): Promise<void> {
+  /**
+   * Payments that this node holds no signature of may be on the chain nevertheless: others completed them and are gone. Or
+   * their coins went elsewhere, and they never will be.
+   */
+  async #seek(tip: Tip): Promise<void> {
     const { store, chain, mailbox } = this.#context;
-    const { rows } = await store.transactions.list({ limit: MAX_SOUGHT, states: UNSIGNED });
+    const after = this.#soughtAfter;
+    const { rows, next } = await store.transactions.list({
+      limit: SOUGHT_AT_ONCE,
+      states: UNSIGNED,
+      ...(after && { after }),
+    });
+    this.#soughtAfter = next;
+    for (const sought of await this.#viewsOf(rows.filter((row) => this.#isDue(row)))) {
+      const { id, view, state } = sought;
+      if ((await chain.status(view.txid)) === null) {
+        if (state === "unresolved") await this.#seekRival(sought, tip);
+        continue;
+      }
+      if (!(await this.#isIt(sought))) continue;
+      const rawTx = await chain.rawTransaction(view.txid);
+      if (rawTx !== null) await mailbox.run(() => this.#complete(id, view, rawTx));
+    }
+  }
+
+  #isDue({ state, createdAtMs }: StoredTransaction): boolean {
+    const { clock, timings } = this.#context;
+    return !UNDER_WAY.has(state) || clock.nowMs() - createdAtMs >= timings.resultDeadlineMs;
+  }
+
+  async #seekRival({ id, view }: Sought, tip: Tip): Promise<void> {
+    const coins = view.inputs.map(({ outpoint }) => outpoint);
+    const rival = await rivalOf(this.#context.chain, view.txid, coins);
+    const revisions = rival === null ? [] : await this.#viewsOf([{ txid: id, state: "unresolved" }]);
+    if (rival === null || revisions.some((other) => other.view.txid === rival.txid)) this.#troubles.delete(id);
+    else this.#troubles.set(id, await this.#follower.overtaken(id, rival, tip));
+  }
+
+  async #viewsOf(rows: readonly Pick<StoredTransaction, "txid" | "state">[]): Promise<readonly Sought[]> {
     const sought: Sought[] = [];
     for (const { txid: id, state } of rows) {
-      for (const { number } of await store.requests.revisions(id)) {
+      for (const { number } of await this.#context.store.requests.revisions(id)) {
         const view = await this.#views.find(id, number);
         if (view !== null) sought.push({ id, state, view });
       }
     }
-    for (const { id, view } of sought.filter((candidate) => this.#mayBe(candidate, sought))) {
-      if ((await chain.status(view.txid)) === null) continue;
-      const rawTx = await chain.rawTransaction(view.txid);
-      if (rawTx !== null) await mailbox.run(() => this.#complete(id, view, rawTx));
-    }
+    return sought;
   }
 
   /**
    * Two requests for the same thing may have chosen the same coins, and then they are the same transaction; at most one of
    * them was approved, and it alone is paid by it.
    */
-  #mayBe({ id, state, view }: Sought, sought: readonly Sought[]): boolean {
+  async #isIt({ id, state, view }: Sought): Promise<boolean> {
     if ([...this.#watched.values()].some(({ request, txid }) => txid === view.txid && request !== id)) return false;
-    const rivals = sought.filter((other) => other.id !== id && other.view.txid === view.txid);
-    return rivals.length === 0 || (APPROVED.has(state) && !rivals.some((other) => APPROVED.has(other.state)));
-  }
-
-  async #broadcast(watched: Watched): Promise<void> {
-    const { chain, clock, mailbox, notify } = this.#context;
-    watched.broadcastMs = clock.nowMs();
-    try {
-      await chain.broadcast(watched.rawTx);
-      await mailbox.run(() => this.#records.apply(watched.request, { kind: "broadcastAccepted" }));
-    } catch (error) {
-      if (!(error instanceof ChainRefused)) throw error;
-      notify({ kind: "problem", message: `the chain refused ${watched.txid}: ${error.message}` });
-      await mailbox.run(() => this.#records.apply(watched.request, { kind: "broadcastRefused" }));
+    const rivals: Sought[] = [];
+    for (let after: Cursor | null | undefined; after !== null;) {
+      const page = await this.#context.store.transactions.list({
+        limit: PAGE,
+        states: UNSIGNED,
+        ...(after && { after }),
+      });
+      const sought = await this.#viewsOf(page.rows);
+      rivals.push(...sought.filter((other) => other.id !== id && other.view.txid === view.txid));
+      after = page.next;
     }
+    return rivals.length === 0 || (APPROVED.has(state) && !rivals.some((other) => APPROVED.has(other.state)));
   }
 
   /** The chain moved, or may have: look at once instead of at the next poll. */
@@ -158,62 +219,46 @@ export class Settlement {
     if (this.#polling) return;
     this.#polling = true;
     try {
-      await this.#seek();
-      if (this.#watched.size === 0) return;
-      const { height } = await this.#context.chain.tip();
-      for (const watched of this.#watched.values()) await this.#look(watched, height);
+      const tip = await this.#context.chain.tip();
+      await this.#seek(tip);
+      const isExtended = await this.#extends(tip);
+      for (const watched of this.#watched.values()) await this.#alone(() => this.#look(watched, tip, isExtended));
+      this.#tip = tip;
+      await this.#guard?.();
     } finally {
       this.#polling = false;
     }
   }
 
-  async #look(watched: Watched, tipHeight: number): Promise<void> {
-    const { chain, clock, timings, burialDepth, requiredConfirmations, mailbox } = this.#context;
-    const position = await chain.status(watched.txid);
-    if (position === null) {
-      await mailbox.run(() => this.#unconfirmed(watched));
-      const sinceMs = clock.nowMs() - (watched.broadcastMs ?? 0);
-      if (watched.broadcastMs === null || sinceMs >= timings.rebroadcastMs) await this.#broadcast(watched);
-      return;
+  /** A server that lies about one payment, or refuses to speak of it, does not keep this node from the others. */
+  async #alone(look: () => Promise<void>): Promise<void> {
+    try {
+      await look();
+    } catch (error) {
+      if (!(error instanceof ChainLied || error instanceof ChainRefused)) throw error;
+      this.#context.notify({ kind: "problem", message: `${error.name}: ${error.message}` });
     }
-    if (position.kind === "waiting") {
-      await mailbox.run(async () => {
-        await this.#unconfirmed(watched);
-        await this.#records.apply(watched.request, { kind: "seenInMempool" });
-      });
-      return;
-    }
-    const confirmations = Math.max(1, tipHeight - position.height + 1);
-    const confirmedAtMs = position.blockTime * 1_000;
-    const event = { kind: "confirmed" as const, confirmations, requiredConfirmations };
-    await mailbox.run(() => this.#records.apply(watched.request, event, { confirmations, confirmedAtMs }));
-    if (confirmations >= burialDepth && !watched.released) await this.#release(watched, position.height, chain);
-    if (confirmations >= FORGET_DEPTH) this.#watched.delete(watched.request);
   }
 
-  /** Out of its block again: a reorganisation took it back. */
-  async #unconfirmed({ request }: Watched): Promise<void> {
-    const row = await this.#context.store.transactions.get(request);
-    if (row === undefined || row.confirmations === 0) return;
-    await this.#records.apply(request, { kind: "reorganised" }, { confirmations: 0, confirmedAtMs: null });
+  /** Whether every block that was there at the last look is there still: then whatever was in one still is. */
+  async #extends(tip: Tip): Promise<boolean> {
+    const before = this.#tip;
+    this.#looks += 1;
+    if (before === null || this.#looks % WHOLE_LOOK_EVERY === 0 || tip.height < before.height) return false;
+    if (tip.hash === before.hash) return true;
+    return (await this.#context.chain.header(before.height))?.hash === before.hash;
   }
 
-  /** Show custody that the payment is buried, so that it lets go of the request. */
-  async #release(watched: Watched, height: number, chain: BitcoinChain): Promise<void> {
-    const [proof, headers] = await Promise.all([
-      chain.merkleProof(watched.txid),
-      chain.headers(height, this.#context.burialDepth),
-    ]);
-    if (proof === null) return;
-    const claim = {
-      rawTx: watched.rawTx,
-      proof: { block_height: proof.height, merkle: [...proof.branch], pos: proof.position },
-      headers: headers.map(({ raw }) => raw),
-    };
-    const { custody, clock, submit } = this.#context;
-    const events = await custody.release(clock.nowMs(), requestBytes(watched.request), claim);
-    watched.released = events.some(({ kind }) => kind === "released");
-    await submit(events);
+  async #look(watched: Watched, tip: Tip, isExtended: boolean): Promise<void> {
+    const { block } = watched;
+    const known: Position | null =
+      isExtended && block !== null && block.height <= (this.#tip?.height ?? -1)
+        ? { kind: "confirmed", height: block.height, blockHash: block.hash, blockTime: block.time }
+        : null;
+    const position = known ?? (await this.#context.chain.status(watched.txid));
+    await this.#follower.look(watched, position, tip);
+    if (watched.released && block !== null && tip.height - block.height + 1 >= FORGET_DEPTH)
+      this.#watched.delete(watched.request);
   }
 
   stop(): void {

@@ -25,8 +25,16 @@ export interface Timings {
   readonly chainPollMs: number;
   /** How long nodes that did not coordinate wait for a payment to appear before they broadcast it themselves. */
   readonly broadcastGraceMs: number;
-  /** How often a payment that the chain does not know is broadcast again. */
+  /** Wait before a payment that the chain does not show is broadcast again; doubles up to the longest. */
   readonly rebroadcastMs: number;
+  readonly rebroadcastLongestMs: number;
+  /** How long a payment may wait for a block before its operator hears of it. */
+  readonly stuckMs: number;
+  /**
+   * How long a spend of the wallet's coins may go without a request that explains it, while enough peers are there to tell of
+   * one, before the wallet is frozen.
+   */
+  readonly unexplainedMs: number;
   /** How often a node looks for expired requests and stalled operations. */
   readonly sweepMs: number;
 }
@@ -45,6 +53,9 @@ export const DEFAULT_TIMINGS: Timings = {
   chainPollMs: 30_000,
   broadcastGraceMs: 2_000,
   rebroadcastMs: 60_000,
+  rebroadcastLongestMs: 30 * 60_000,
+  stuckMs: 60 * 60_000,
+  unexplainedMs: 15_000,
   sweepMs: 1_000,
 };
 

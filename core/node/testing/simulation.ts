@@ -35,7 +35,7 @@ const REQUIRED_CONFIRMATIONS = 2;
 /** An operator's time to read that an edge died. */
 const REKEY_AFTER_MS = 2_000;
 
-const TIMINGS: Timings = { ...DEFAULT_TIMINGS, chainPollMs: 4_000, rebroadcastMs: 8_000, sweepMs: 3_000 };
+const TIMINGS: Timings = { ...DEFAULT_TIMINGS, chainPollMs: 4_000, rebroadcastMs: 8_000, rebroadcastLongestMs: 16_000, sweepMs: 3_000 };
 
 export interface Noticed {
   readonly atMs: number;
