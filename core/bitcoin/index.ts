@@ -63,6 +63,16 @@ export { CHANGE_DUST, maxPayable, selectCoins } from "./selection.ts";
 export type { Selection, SelectionRequest } from "./selection.ts";
 export { FeeTooHigh, FeeTooLow, InsufficientFunds, OutputBelowDust, TooManyInputs } from "./selection-errors.ts";
 export { INPUT_WEIGHT, SIGNATURE_BYTES, transactionWeight, virtualSize } from "./size.ts";
+export {
+  checkSpending,
+  checkSpendingPolicy,
+  DAY_MS,
+  findRecipient,
+  MAX_RECIPIENTS,
+  needsApproval,
+  NO_SPENDING_LIMITS,
+} from "./spending-policy.ts";
+export type { KnownRecipient, SpendingObjection, SpendingObjectionCode, SpendingPolicy } from "./spending-policy.ts";
 export { SAFE_DEPTH, spends, verifyInclusion } from "./spv.ts";
 export type { Inclusion, InclusionClaim, MerkleProof } from "./spv.ts";
 export { hash256, parseTransaction, serializeTransaction, TransactionError, txidOf } from "./transaction.ts";

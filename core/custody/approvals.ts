@@ -50,6 +50,7 @@ import { decideRelease, decideVote, intentOf, isHeld, type ReleaseEvidence, type
 import { proposalCodec, type MessageRequestBody } from "./request.ts";
 import type { SafetyLog } from "./safety-log.ts";
 import { policyHash, type CustodySettings } from "./settings.ts";
+import { Spending } from "./spending.ts";
 
 /** Votes of one voter that arrive before their requests: kept, so that no order of messages loses one. */
 const MAX_EARLY_VOTES = 64;
@@ -71,6 +72,7 @@ export interface ApprovalParts {
   readonly log: SafetyLog;
   readonly emit: Emit;
   readonly banned: () => ReadonlySet<NodeId>;
+  readonly nowMs: () => number;
   readonly keyOf: (wallet: Uint8Array) => Valid<KeyShare> | undefined;
   readonly seal: (fields: HeaderFields, body: Uint8Array) => Envelope;
   readonly accuse: (evidence: Evidence) => void;
@@ -83,6 +85,7 @@ const MAX_PROPOSAL_BYTES = 64 << 20;
 export class Approvals {
   readonly docket: Docket;
   readonly abandons: Abandons;
+  readonly spending: Spending;
   readonly #parts: ApprovalParts;
   /** One object per key: derived addresses are kept by it. */
   readonly #wallets = new WeakMap<Valid<KeyShare>, Wallet>();
@@ -97,12 +100,12 @@ export class Approvals {
 
   constructor(parts: ApprovalParts) {
     this.#parts = parts;
-    this.abandons = new Abandons({
-      ...parts,
-      motion: (id) => this.motion(id),
-      peersOf: (entry) => this.#peers(entry),
-      release: (evidence) => this.#release(evidence),
-    });
+    const questions = {
+      motion: (id: Uint8Array) => this.motion(id),
+      peersOf: (entry: KnownMotion) => this.#peers(entry),
+    };
+    this.abandons = new Abandons({ ...parts, ...questions, release: (evidence) => this.#release(evidence) });
+    this.spending = new Spending({ ...parts, ...questions });
     this.docket = new Docket({ engine: parts.engine, roster: parts.settings.roster });
     this.#policy = policyHash(parts.settings);
   }
@@ -211,13 +214,19 @@ export class Approvals {
     const { request } = entry;
     if (request.kind !== "payment") return this.#messageObjections(request);
     assert(known.content.kind === "payment", "a payment's revision pays");
-    return checkPayment(known.content.view, {
+    const { view } = known.content;
+    const objections = checkPayment(view, {
       request: request.payment,
       policy: { ...this.#parts.settings.policy, changeIndex },
       findCoin: (outpoint) => coins.find((coin) => outpointKey(coin.outpoint) === outpointKey(outpoint)),
       tipHeight,
       replaces: new Set(replaces),
     });
+    const all = [...objections, ...this.spending.objections(entry, request.payment)];
+    if (all.length > 0) return all;
+    // A person is asked only about what nothing else stands against.
+    const waits = this.spending.waits(entry, request.payment, view, known.revision.number);
+    return waits === null ? [] : [waits];
   }
 
   /** A message key signs no transaction, whatever it is offered as; and only what its operators can read, unless they say so. */
@@ -253,7 +262,9 @@ export class Approvals {
       const objection = { code: decision.code, message: decision.reason };
       return emit({ kind: "objected", request: entry.id, revision: ask.revision, objections: [objection] });
     }
-    log.commit(decision.records);
+    // The limit per day holds across a crash: what counts against it is as durable as the vote, in one write.
+    const isNew = decision.records.length > 0;
+    log.commit([...(isNew && value ? this.spending.promises(entry) : []), ...decision.records]);
     const generation = intentOf(log.state, ask)!.ballots.get(ask.revision)!.get(round)!.position;
     const signed = signVote(identity.vote, {
       ...ballot,
@@ -366,7 +377,9 @@ export class Approvals {
       send({ kind: "vote", request: id, round: `${revision}.${round}` }, signedVoteCodec.encode(signed));
     }
     const payment = this.motion(id);
-    if (payment !== undefined) this.abandons.republish(payment, to);
+    if (payment === undefined) return;
+    this.abandons.republish(payment, to);
+    this.spending.republish(payment, to);
   }
 
   /**

@@ -26,6 +26,7 @@ import { resultCodec } from "./results.ts";
 import { SafetyLog } from "./safety-log.ts";
 import type { SigningScheme } from "./scheme.ts";
 import { checkSettings, witnessesNeeded, type CustodySettings } from "./settings.ts";
+import type { ByHand } from "./spending.ts";
 import { openStorageSeal, type StorageSeal } from "./storage-seal.ts";
 import { Tribunal } from "./tribunal.ts";
 import { Witness } from "./witness.ts";
@@ -107,6 +108,7 @@ export class Custody {
       rosterHash: this.#rosterHash,
       emit: (event: CustodyEvent) => void this.#events.push(event),
       banned: () => this.#tribunal.banned(this.#nowMs),
+      nowMs: () => this.#nowMs,
       keyOf: (key: Uint8Array) => this.#keys.active(key),
       seal: (fields: HeaderFields, body: Uint8Array) => this.#seal(fields, body),
       accuse: (evidence: Evidence) => this.#accuse(evidence),
@@ -257,6 +259,11 @@ export class Custody {
     return this.#speak(nowMs, () => this.#approvals.vote(request, revision, value, circumstances));
   }
 
+  /** This node's operator approves or rejects a payment that waits for it. */
+  decide(nowMs: number, request: Uint8Array, decision: ByHand): CustodyEvent[] {
+    return this.#speak(nowMs, () => this.#approvals.spending.decide(request, decision));
+  }
+
   abandon(nowMs: number, request: Uint8Array, revision: number): CustodyEvent[] {
     return this.#speak(nowMs, () => this.#approvals.abandons.promise(request, revision));
   }
@@ -329,6 +336,8 @@ export class Custody {
         return this.#certification.hear(header.sender, body);
       case "edge":
         return this.#deaths.hear(envelope);
+      case "waiting":
+        return this.#approvals.spending.hear(header.sender, header.request!);
       case "evidence":
         return this.#accuse(evidenceCodec.decode(body));
       case "ack":

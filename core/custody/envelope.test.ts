@@ -24,7 +24,10 @@ const evidence = { from: 1, envelope: cluster.reader.open(cluster.forge(1, { kin
 /** Nor is this: the key of these runs has no edges. */
 const fields = { kind: "edge" as const, key: cluster.key, epoch: 0 };
 const edge = { from: 1, envelope: cluster.reader.open(cluster.forge(1, fields, new Uint8Array(9))) };
-const made: Partial<Record<Kind, typeof edge>> = { evidence, edge };
+/** Nor this: nobody's approval is awaited in these runs. */
+const wait = { kind: "waiting" as const, request: new Uint8Array(32).fill(7) };
+const waiting = { from: 1, envelope: cluster.reader.open(cluster.forge(1, wait, new Uint8Array(0))) };
+const made: Partial<Record<Kind, typeof edge>> = { evidence, edge, waiting };
 const all = KINDS.map((kind) => [kind, made[kind] ?? sample(kind)] as const);
 
 const otherKinds = (kind: string): readonly Replacement[] =>
@@ -84,6 +87,7 @@ describe("a header", () => {
     "step/echo": ["protocol", "ssid", "request", "attempt", "key", "epoch", "round", "view", "senderIndex"],
     result: ["request", "round"],
     edge: ["key", "epoch"],
+    waiting: ["request", "round"],
     certificate: ["key", "epoch"],
     evidence: [],
     hello: [],
@@ -93,7 +97,7 @@ describe("a header", () => {
   const NEVER = ["", "version", "roster", "sender", "length"];
   /** Kinds whose headers look alike in a first attempt; what tells them apart is the body, which each decodes for itself. */
   const ALIKE: readonly (readonly Kind[])[] = [
-    ["proposal", "vote", "abandon", "result", "setup", "begin"],
+    ["proposal", "vote", "abandon", "result", "setup", "begin", "waiting"],
     ["step/broadcast", "step/echo"],
     ["evidence", "hello"],
     ["certificate", "edge"],

@@ -39,6 +39,7 @@ export const KINDS = [
   "evidence",
   "hello",
   "witness",
+  "waiting",
 ] as const;
 
 export type Kind = (typeof KINDS)[number];
@@ -113,6 +114,7 @@ const FIELDS: Readonly<Record<Kind, readonly Particular[]>> = {
   evidence: [],
   hello: [],
   witness: ["receiver"],
+  waiting: ["request", "round"],
 };
 
 export const headerCodec: Codec<Header> = codec(

@@ -40,6 +40,25 @@ export type CustodyEvent =
       readonly revision: number;
       readonly objections: readonly { readonly code: string; readonly message: string }[];
     }
+  /** A node, this one or a peer, lacks nothing but its operator's approval to vote yes on a payment. */
+  | { readonly kind: "waits"; readonly request: Uint8Array; readonly node: NodeId }
+  /** This node's operator decided about a payment, durably. `isNew`: false if the same was decided before. */
+  | {
+      readonly kind: "decided";
+      readonly request: Uint8Array;
+      readonly approved: boolean;
+      /** Satoshis: the approval holds for revisions that cost no more. */
+      readonly maxFee: bigint;
+      readonly reason: string;
+      readonly isNew: boolean;
+    }
+  /** A decision by hand came too late, or for a payment that is not known here. */
+  | {
+      readonly kind: "undecided";
+      readonly request: Uint8Array;
+      readonly code: "unknown" | "over";
+      readonly message: string;
+    }
   /** The votes on one revision are decided. */
   | {
       readonly kind: "verdict";

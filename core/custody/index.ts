@@ -42,3 +42,5 @@ export type {
 export type { Edges, MadeKey, Presigning, SignatureOrder, SigningScheme } from "./scheme.ts";
 export { checkSettings, policyHash, witnessesNeeded } from "./settings.ts";
 export type { CustodySettings } from "./settings.ts";
+export { WAITS } from "./spending.ts";
+export type { ByHand } from "./spending.ts";

@@ -15,6 +15,7 @@ type Call =
   | "recallResult"
   | "republish"
   | "vote"
+  | "decide"
   | "abandon"
   | "open"
   | "begin"
@@ -37,6 +38,7 @@ const CALLS: readonly Call[] = [
   "recallResult",
   "republish",
   "vote",
+  "decide",
   "abandon",
   "open",
   "begin",

@@ -4,7 +4,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
+import { NO_SPENDING_LIMITS } from "@conclave/bitcoin";
 import { ConfigWrong, resolveConfig, variableOf, type NodeConfig } from "./config.ts";
+import { spendingOf } from "./policy.ts";
 
 const root = mkdtempSync(join(tmpdir(), "conclave-config-"));
 after(() => rmSync(root, { recursive: true, force: true }));
@@ -116,6 +118,26 @@ describe("a node's configuration", () => {
     ["relay_mode", "udp", "udp", /"relay_mode"%: must be "websocket" or "http"/],
     ["esplora_url", "esplora", "esplora", /"esplora_url"%: must be a URL/],
     ["data", "", "", /"data"%: must be a path/],
+    ["minority_votes", "ban", "ban", /"minority_votes"%: must be "record" or "enforce"/],
+    ["policy", "none", "none", /"policy"%: Expected a JSON object/],
+    [
+      "policy",
+      { max_payment_sats: "1" },
+      '{"max_payment_sats":"1"}',
+      /"policy.max_payment_sats"%: must be whole satoshis/,
+    ],
+    ["policy", { max_payment_sats: 0 }, '{"max_payment_sats":0}', /"policy.max_payment_sats"%: must be at least 1/],
+    ["policy", { max_daily_sats: 0.5 }, '{"max_daily_sats":0.5}', /"policy.max_daily_sats"%: must be whole satoshis/],
+    ["policy", { approval: "hand" }, '{"approval":"hand"}', /"policy.approval"%: must be "automatic" or "manual"/],
+    [
+      "policy",
+      { approve_above_sats: "x" },
+      '{"approve_above_sats":"x"}',
+      /"policy.approve_above_sats"%: must be whole/,
+    ],
+    ["policy", { recipients: "bc1" }, '{"recipients":"bc1"}', /"policy.recipients"%: must be a list of recipients/],
+    ["policy", { recipients: ["bc1"] }, '{"recipients":["bc1"]}', /"policy.recipients"%: must be a Bitcoin address/],
+    ["policy", { max_payment: 1 }, '{"max_payment":1}', /"policy"%: Unknown setting .*did you mean "max_payment_sats"/],
   ];
   for (const [key, value, text, words] of values) {
     const said = (source: string): RegExp => new RegExp(words.source.replace("%", source));
@@ -126,6 +148,24 @@ describe("a node's configuration", () => {
       assert.throws(() => resolved({}, {}, { [key]: text }), wrong(said(" \\(from a flag\\)")));
     });
   }
+
+  test("says what the node may approve, in the file or as JSON in the environment", () => {
+    const policy = {
+      max_payment_sats: 1_000,
+      recipients: ["bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080", { label: "rent", address: "1".repeat(30) }],
+      approval: "manual",
+      approve_above_sats: 10,
+    };
+    for (const { config } of [resolved({ policy }), resolved({}, { CONCLAVE_POLICY: JSON.stringify(policy) })]) {
+      const { maxPayment, maxDaily, recipients, approval, approveAbove } = spendingOf(config.policy);
+      assert.deepEqual([maxPayment, maxDaily, approval, approveAbove], [1_000n, null, "manual", 10n]);
+      assert.deepEqual(
+        recipients?.map(({ label }) => label),
+        [null, "rent"],
+      );
+    }
+    assert.deepEqual(spendingOf(resolved({}).config.policy), NO_SPENDING_LIMITS);
+  });
 
   test("never repeats what may be a secret", () => {
     assert.throws(

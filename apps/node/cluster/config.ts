@@ -6,6 +6,7 @@ import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { strictFields, unknownName } from "@conclave/api";
 import { z } from "zod";
+import { policyFields } from "./policy.ts";
 
 /** A setting is wrong. The message says which, where it came from, and what would do. */
 export class ConfigWrong extends Error {
@@ -54,6 +55,10 @@ const SHAPE = {
   allow_digests: flag.default(false),
   /** Whether it takes part in presignatures that others ask for. */
   presigning: flag.default(true),
+  /** What it may approve: limits, address book, approval by hand. */
+  policy: policyFields.default({ approval: "automatic" }),
+  /** Whether a yes that a rule proves wrong bans its voter, or is recorded only. */
+  minority_votes: z.enum(["record", "enforce"], { error: 'must be "record" or "enforce"' }).default("record"),
   log_level: z.enum(["trace", "debug", "info", "warn", "error", "silent"]).default("info"),
 } as const;
 
@@ -108,9 +113,9 @@ const PATHS: ReadonlySet<Key> = new Set(["data", "password_file", "api_token_fil
 const fromHere = (key: Key, text: string): string => (PATHS.has(key) && text !== "" ? resolve(text) : text);
 
 function faults(file: string, issues: readonly z.core.$ZodIssue[], sourceOf: (key: Key) => string): string {
-  const told = issues.map(({ path: [key], message, code }) => {
+  const told = issues.map(({ path: [key, ...inner], message, code }) => {
     if (key === undefined) return message;
-    const name = String(key);
+    const name = [key, ...inner].filter((part) => typeof part !== "number").map(String).join(".");
     const source = sourceOf(key as Key);
     const missing = source === "default" && code === "invalid_type";
     const where =
@@ -152,10 +157,19 @@ function environmentValues(env: Readonly<Record<string, string | undefined>>): V
 function typed(key: Key, text: string): unknown {
   const schema = SHAPE[key];
   const inner = schema instanceof z.ZodDefault ? schema.unwrap() : schema;
+  if (inner instanceof z.ZodObject) return fromJson(text);
   if (inner instanceof z.ZodNumber) return /^-?\d+$/.test(text) ? Number(text) : text;
   if (inner instanceof z.ZodBoolean)
     return text === "true" || text === "1" ? true : text === "false" || text === "0" ? false : text;
   if (inner instanceof z.ZodRecord) return Object.fromEntries(text.split(",").map((pair) => pair.split("=", 2)));
   if (inner instanceof z.ZodArray) return text === "" ? [] : text.split(",");
   return text;
+}
+
+function fromJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
 }

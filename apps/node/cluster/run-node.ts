@@ -13,6 +13,7 @@ import { foundWithParent } from "./child-founding.ts";
 import { isFounded, nodeFolderAt, readMembership, type Membership, type NodeFolder } from "./node-folder.ts";
 import { FileUnusable, readPrivate } from "./private-files.ts";
 import { connectParent, type Parent } from "./supervisor.ts";
+import { spendingOf } from "./policy.ts";
 import { openNetwork, type NetworkEvent } from "./transports.ts";
 
 /** Said so often that even a log for debugging would hold little else. */
@@ -93,6 +94,8 @@ async function start({ config, folder, prepared, log, parent, token }: Parts): P
       quorum: charter.quorum,
       rawDigests: config.allow_digests,
       presigning: config.presigning,
+      spending: spendingOf(config.policy),
+      minorityVotes: config.minority_votes,
       policy: { fees: defaultFeePolicy[charter.network], maxInputs: 20, minConfirmations: 0, maxLocktimeAhead: 10 },
       burialDepth: config.burial_depth,
     },

@@ -1,7 +1,7 @@
 /** The local network: a regtest chain and n nodes in this process, each with its own folder, custody thread and API. */
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { assert } from "@conclave/bytes";
-import { defaultFeePolicy } from "@conclave/bitcoin";
+import { defaultFeePolicy, NO_SPENDING_LIMITS } from "@conclave/bitcoin";
 import type { Regtest } from "@conclave/bitcoin-regtest";
 import type { RosterEntry } from "@conclave/consensus";
 import type { CustodySettings } from "@conclave/custody";
@@ -127,6 +127,8 @@ export class RunningNetwork implements LocalCluster {
       quorum: network.quorum,
       rawDigests: allowDigests,
       presigning: true,
+      spending: NO_SPENDING_LIMITS,
+      minorityVotes: "record",
       policy: { fees: defaultFeePolicy[network.network], maxInputs: 20, minConfirmations: 0, maxLocktimeAhead: 10 },
       burialDepth: 6,
     };

@@ -1,7 +1,7 @@
 export { MAX_REVISION_GAP } from "./checks.ts";
 export type { RevisionName, SignAsk, SignRefusal, Tally, VoteAsk, VoteRefusal } from "./checks.ts";
 export type { Decision } from "./decision.ts";
-export { isEdgeDead, isSpent, lockedCoins, signedIntents } from "./queries.ts";
+export { isEdgeDead, isSpent, lockedCoins, promisedSince, signedIntents } from "./queries.ts";
 export type { LockedCoin } from "./queries.ts";
 export { lockRecordCodec } from "./records.ts";
 export type { LockRecord, LockRecordOf } from "./records.ts";

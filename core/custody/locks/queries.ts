@@ -34,6 +34,22 @@ export function lockedCoins(state: LockState, wallet: Uint8Array, except?: strin
   return [...coins.values()];
 }
 
+/**
+ * Satoshis that this node promised since a moment, each payment once, but for the payment `except` (hexadecimal id). One that is
+ * proven dead in every revision that this node approved counts no more; an own abandon alone gives nothing back, because the
+ * others may still complete it. A clock that ran backwards gives nothing back either.
+ */
+export function promisedSince(state: LockState, sinceMs: number, except: string): bigint {
+  let total = 0n;
+  for (const intent of state.intents.values()) {
+    if (intent.promise === null || intent.promise.atMs <= sinceMs || intent.id === except) continue;
+    const contents = [...intent.contents];
+    const isDead = !intent.ended && contents.every(([number, content]) => !isHeld(intent, number, content));
+    if (contents.length === 0 || !isDead) total += intent.promise.sats;
+  }
+  return total;
+}
+
 /** Payments that this node signed and that can still happen. Expired ones among them are UNRESOLVED and keep their coins. */
 export const signedIntents = (state: LockState): readonly Intent[] =>
   [...state.intents.values()].filter(

@@ -17,11 +17,14 @@ import {
   type Codec,
   type SchemaOf,
 } from "@conclave/bytes";
-import { MAX_INPUTS, outpointSchema, txidSchema } from "@conclave/bitcoin";
+import { MAX_INPUTS, outpointSchema, satsSchema, txidSchema } from "@conclave/bitcoin";
 import { MAX_REVISION, MAX_VOTING_ROUND, nodeId } from "@conclave/consensus";
 
 /** Evidence of a ban is two signed envelopes, each at most a frame's public part. */
 const MAX_BAN_BYTES = 1 << 18;
+
+/** What an operator says about a decision: a sentence, not a file. */
+export const MAX_REASON_BYTES = 400;
 
 const revisionNumber = uint({ min: 1, max: MAX_REVISION });
 const votingRound = uint({ min: 1, max: MAX_VOTING_ROUND });
@@ -96,6 +99,19 @@ const recordSchema = oneOf({
     epoch: uint(),
     transcript: fixedBytes(32),
     state: literal("pending", "signed", "active"),
+  }),
+  /**
+   * An intent counts against this node's limit per day, from its first yes on. Every revision of it pays the same, so that it
+   * counts once; it is written again only when a later yes comes after the day of the first.
+   */
+  promise: record({ ...intentFields, sats: satsSchema, atMs: uint() }),
+  /** What this node's operator decided about an intent. `maxFee`: an approval holds for revisions that cost no more. */
+  decision: record({
+    ...intentFields,
+    approved: bool,
+    maxFee: satsSchema,
+    atMs: uint(),
+    reason: text({ max: MAX_REASON_BYTES }),
   }),
   /** A ban record as custody verified it. */
   ban: record({ ban: bytes({ min: 1, max: MAX_BAN_BYTES }) }),

@@ -25,6 +25,15 @@ export interface Content {
   signed: string | null;
 }
 
+/** What an operator decided about a payment. */
+export interface HandDecision {
+  readonly approved: boolean;
+  /** Satoshis: an approval holds for revisions whose fee is no higher. */
+  readonly maxFee: bigint;
+  readonly atMs: number;
+  readonly reason: string;
+}
+
 /** Everything this node promised about one payment. */
 export interface Intent {
   readonly wallet: string;
@@ -41,6 +50,10 @@ export interface Intent {
   anchor: string | null;
   /** The payment is buried in the chain: nothing is left to do. */
   ended: boolean;
+  /** What it counts against this node's limit per day, and since when; null while this node never said yes. */
+  promise: { readonly sats: bigint; readonly atMs: number } | null;
+  /** The latest decision by hand. */
+  decision: HandDecision | null;
 }
 
 /** How far a certificate of a key came. */
@@ -115,6 +128,14 @@ export function apply(state: LockState, record: LockRecord): void {
     case "certificate":
       applyCertificate(state, record);
       return;
+    case "promise":
+      openIntent(state, record).promise = { sats: record.sats, atMs: record.atMs };
+      return;
+    case "decision": {
+      const { approved, maxFee, atMs, reason } = record;
+      openIntent(state, record).decision = { approved, maxFee, atMs, reason };
+      return;
+    }
     case "ban":
       state.bans.push(record.ban);
       return;
@@ -209,6 +230,8 @@ export const newIntent = (wallet: string, id: string): Intent => ({
   dead: new Set(),
   anchor: null,
   ended: false,
+  promise: null,
+  decision: null,
 });
 
 /** `number:digest`, as `Intent.abandoned` and `Intent.dead` hold it. */

@@ -4,7 +4,7 @@
  */
 import { nodeEngine } from "@conclave/engine-node";
 import { withKernels } from "@conclave/engine-wasm";
-import { defaultFeePolicy, networks, type Wallet } from "@conclave/bitcoin";
+import { defaultFeePolicy, networks, NO_SPENDING_LIMITS, type Wallet } from "@conclave/bitcoin";
 import { defaultThreshold, rosterHash, type NodeId, type Roster } from "@conclave/consensus";
 import { secp256k1Group, type Engine } from "@conclave/crypto";
 import { seededRng } from "@conclave/crypto/testing";
@@ -118,6 +118,8 @@ export class Cluster {
       burialDepth: 3,
       rawDigests: false,
       presigning: true,
+      spending: NO_SPENDING_LIMITS,
+      minorityVotes: "record",
       ...options.settings,
       roster: this.roster,
     };

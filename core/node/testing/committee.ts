@@ -3,7 +3,7 @@
  * of a DKLS23 key come from a dealer, because base OTs between all pairs would take seconds.
  */
 import { assert } from "@conclave/bytes";
-import { defaultFeePolicy } from "@conclave/bitcoin";
+import { defaultFeePolicy, NO_SPENDING_LIMITS } from "@conclave/bitcoin";
 import type { NodeId, Roster } from "@conclave/consensus";
 import { seededRng } from "@conclave/crypto/testing";
 import {
@@ -78,6 +78,8 @@ function makeCommittee(size: Size, scheme: Scheme, name: string): Committee {
     quorum: size.q,
     rawDigests: false,
     presigning: true,
+    spending: NO_SPENDING_LIMITS,
+    minorityVotes: "record",
     policy: { fees: defaultFeePolicy.regtest, maxInputs: 20, minConfirmations: 1, maxLocktimeAhead: 20 },
     burialDepth: BURIAL_DEPTH,
   };
