@@ -2,6 +2,7 @@
 import { appendFileSync } from "node:fs";
 import { after, before, describe, it, type TestContext } from "node:test";
 import { FaultyCluster, type FaultyClusterOptions } from "./cluster.ts";
+import { ASKABLE } from "./live-memory.ts";
 import { RESULTS_FILE, SEED, TRANSPORT } from "./run.ts";
 
 export interface Result {
@@ -41,6 +42,7 @@ export function faults(
     };
     before(async () => {
       startMs = performance.now();
+      process.env["NODE_OPTIONS"] = ASKABLE;
       opened = await FaultyCluster.open({ ...options, transport: TRANSPORT, seed: `${SEED}/${suite}` });
     });
     const trial: Trials["trial"] = (name, work) => {

@@ -9,6 +9,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { seededDice, type Dice } from "@conclave/protocol/testing";
 import { ESPLORA_PORT_OFFSET, meshPort, RELAY_PORT_OFFSET } from "../../../up/ports.ts";
 import type { FaultyCluster } from "../cluster.ts";
+import { keepsNothing, liveMemories, type LiveMemory } from "../live-memory.ts";
 import { memoryOf } from "../memory.ts";
 import { CAMPAIGN, SEED, TRANSPORT } from "../run.ts";
 import { faults } from "../trials.ts";
@@ -118,8 +119,10 @@ const loris: Mischief = async (port, _, stop) => {
 const MISCHIEFS: Readonly<Record<string, Mischief>> = { garbage, silence, "slow requests": loris };
 
 faults("strangers", { nodes: 5, wired: false }, ({ trial, figure }) => {
+  let first: readonly LiveMemory[] = [];
   trial("a payment before any of it", async (cluster) => {
     await cluster.settled([await cluster.pay(0)]);
+    first = await liveMemories(cluster);
   });
   for (const { what, ports } of DOORS)
     trial(`${what}: garbage, silence and slow requests at once`, async (cluster, t) => {
@@ -155,4 +158,5 @@ faults("strangers", { nodes: 5, wired: false }, ({ trial, figure }) => {
       assert(growth <= MAX_GROWTH_MIB, `a process grew by ${growth} MiB`);
       assert.equal((await fetch(`${cluster.running.apiUrl(0)}/health`)).status, 200);
     });
+  trial("afterwards nothing of it is kept", (cluster, t) => keepsNothing(cluster, t, { first, figure }));
 });
