@@ -8,6 +8,8 @@ import { ConclaveNode, type Notice, type Timings, type Transport } from "@concla
 import { bitcoinjsOpinion } from "@conclave/verifier-bitcoinjs";
 import { systemClock } from "./clock.ts";
 import { startHttp, type HttpOptions, type HttpServer } from "./http/index.ts";
+import { Observation } from "./observe/observation.ts";
+import { operatorView } from "./observe/operator-view.ts";
 import type { PreparedNode } from "./prepared-node.ts";
 import { nodeService } from "./service.ts";
 
@@ -21,6 +23,8 @@ export interface ClusterNodeOptions {
   readonly requiredConfirmations: number;
   readonly http: Pick<HttpOptions, "port" | "host" | "allowedHosts" | "token" | "log">;
   readonly notify: (notice: Notice) => void;
+  /** What looks on, if its owner has begun already to tell it of the network. */
+  readonly observation?: Observation;
 }
 
 /** A running node with its API. */
@@ -44,12 +48,15 @@ export async function startClusterNode(options: ClusterNodeOptions): Promise<Clu
 /** Adds to `opened` how to close what it opens, in that order. */
 async function openParts(options: ClusterNodeOptions, opened: (() => Promise<void>)[]): Promise<ClusterNode> {
   const { prepared, settings, transport, timings, notify } = options;
-  const { custody, store } = prepared;
+  const { custody } = prepared;
   const { roster, network, threshold, quorum, rawDigests, policy, burialDepth } = settings;
   const self = custody.entry.id;
-  const port = await custody.open(settings);
+  const observation = options.observation ?? observe(options);
+  opened.push(async () => observation.stop());
+  const { store } = observation;
+  const port = observation.custody(await custody.open(settings));
   opened.push(() => port.close());
-  const chain = openChain(options.esploraUrl, network);
+  const chain = observation.chain(openChain(options.esploraUrl, network));
   const ledger = localLedger({ genesisMs: options.genesisMs, clock: systemClock });
   const node = new ConclaveNode({
     self,
@@ -70,10 +77,23 @@ async function openParts(options: ClusterNodeOptions, opened: (() => Promise<voi
     clock: systemClock,
     ledger,
     timings,
-    notify,
+    notify: (notice) => {
+      observation.notice(notice);
+      notify(notice);
+    },
   });
-  const service = nodeService({ node, store, chain, roster, self, network, quorum, startedAtMs: Date.now() });
-  const http = await startHttp({ service, ...options.http });
+  observation.begin(node, chain);
+  const service = nodeService({
+    node,
+    store,
+    roster,
+    self,
+    network,
+    quorum,
+    startedAtMs: Date.now(),
+    points: () => observation.points(),
+  });
+  const http = await startHttp({ service, operator: operatorView(observation), ...options.http });
   opened.push(() => http.close());
   await node.start();
   return {
@@ -82,9 +102,28 @@ async function openParts(options: ClusterNodeOptions, opened: (() => Promise<voi
     async stop() {
       await http.close();
       await node.stop();
+      observation.stop();
     },
   };
 }
+
+/** Who looks on from the beginning. */
+export const observe = ({
+  prepared: { custody, store },
+  settings: { roster },
+  esploraUrl,
+  genesisMs,
+}: Pick<ClusterNodeOptions, "prepared" | "esploraUrl" | "genesisMs"> & {
+  readonly settings: Pick<CustodySettings, "roster">;
+}): Observation =>
+  new Observation({
+    self: custody.entry.id,
+    roster,
+    store,
+    journalTimes: custody.journalTimes,
+    esploraUrl,
+    genesisMs,
+  });
 
 const openChain = (baseUrl: string, network: NetworkName) =>
   openEsplora({ baseUrl, genesisHash: networks[network].genesisHash, allowPrivateHosts: network === "regtest" });

@@ -6,6 +6,7 @@ import type { RosterEntry } from "@conclave/consensus";
 import { connectCustody, type CustodyPort, type CustodySettings } from "@conclave/custody";
 import type { CustodyPlace, ThreadAnswer, ThreadQuestion } from "./custody-thread.ts";
 import { InUse } from "./in-use.ts";
+import { SyncTimes } from "./observe/sync-times.ts";
 
 /** Custody could not be opened. The message is meant for the operator. */
 export class CustodyNotOpened extends Error {
@@ -15,6 +16,8 @@ export class CustodyNotOpened extends Error {
 /** A thread whose vault is open and whose journal is not. */
 export interface PreparedCustody {
   readonly entry: RosterEntry;
+  /** How long the journal's writes take, as its thread counts them. */
+  readonly journalTimes: SyncTimes;
   /** This node's identity signs its own card, and a charter that names it. 64 bytes. Throws `CustodyNotOpened`. */
   sign(what: "card" | "charter", bytes: Uint8Array): Promise<Uint8Array>;
   /** Open the journal and begin to serve calls. Throws `CustodyNotOpened` or `InUse`. */
@@ -37,10 +40,12 @@ export async function prepareCustody(place: CustodyPlace): Promise<PreparedCusto
     const told = `${place.name}: ${answer.failed}`;
     throw answer.inUse ? new InUse(told) : new CustodyNotOpened(told);
   };
-  const first = await asked(place);
+  const journalTimes = new SyncTimes();
+  const first = await asked({ ...place, journalTimes: journalTimes.memory });
   if (!("entry" in first)) throw new CustodyNotOpened(`${place.name}: custody did not say who it is`);
   return {
     entry: first.entry,
+    journalTimes,
     terminate,
     async sign(sign, bytes) {
       const answer = await asked({ sign, bytes } satisfies ThreadQuestion);

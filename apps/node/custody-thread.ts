@@ -31,6 +31,7 @@ import {
 import { JournalLocked, openJournal } from "@conclave/journal-sqlite";
 import { createVault, openVault } from "@conclave/vault-file";
 import { engine } from "./engine.ts";
+import { measuredJournal, SyncTimes } from "./observe/sync-times.ts";
 import { schemesOf } from "./schemes.ts";
 
 /** Where a node's secrets and promises are. */
@@ -42,6 +43,8 @@ export interface CustodyPlace {
   readonly password: string;
   /** Make identity, vault and journal if they are not there: a node's very first start. */
   readonly create: boolean;
+  /** Where the times of the journal's writes are counted, for whoever looks at the node from outside. */
+  readonly journalTimes?: SharedArrayBuffer;
 }
 
 /** What the thread is asked between its first message and the settings. */
@@ -123,7 +126,9 @@ function openCustody(
   port: MessagePort,
   { place, vault, settings }: { place: CustodyPlace; vault: Vault; settings: CustodySettings },
 ): ThreadAnswer {
-  const journal = openJournal({ file: place.journalFile, create: place.create });
+  const opened = openJournal({ file: place.journalFile, create: place.create });
+  const journal =
+    place.journalTimes === undefined ? opened : measuredJournal(opened, new SyncTimes(place.journalTimes));
   const custody = new Custody({ engine, vault, journal, rng, schemes: schemesOf(engine), settings });
   serveCustody(custody, {
     post: (message) => port.postMessage(message),

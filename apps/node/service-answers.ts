@@ -1,18 +1,20 @@
 /** What answers of the API have in common: nodes by their numbers, votes, times. */
 import type { NetworkName } from "@conclave/bitcoin";
 import type { NodeId, Roster } from "@conclave/consensus";
-import type { BitcoinChain, ConclaveNode, RequestId, Store } from "@conclave/node";
+import type { Point } from "./observe/readiness.ts";
+import type { ConclaveNode, RequestId, Store } from "@conclave/node";
 
 /** What the service of one node is made of. */
 export interface ServiceParts {
   readonly node: ConclaveNode;
   readonly store: Store;
-  readonly chain: BitcoinChain;
   readonly roster: Roster;
   readonly self: NodeId;
   readonly network: NetworkName;
   readonly quorum: number;
   readonly startedAtMs: number;
+  /** Everything that readiness depends on. */
+  readonly points: () => Promise<readonly Point[]>;
 }
 
 /** How the roster calls a node. */

@@ -12,7 +12,7 @@ import { VERSION } from "./version.ts";
 
 /** Everything that the routes ask of a node. */
 export function nodeService(parts: ServiceParts): NodeService {
-  const { node, store, chain, roster, self, network, startedAtMs } = parts;
+  const { node, store, roster, self, network, startedAtMs } = parts;
   const nodeNumber = (id: NodeId): number => roster.nodes.findIndex((entry) => entry.id === id) + 1;
   const nodeName = (id: NodeId): string => roster.nodes.find((entry) => entry.id === id)?.name ?? id.slice(0, 8);
   const names: Names = { nodeNumber, nodeName };
@@ -28,21 +28,13 @@ export function nodeService(parts: ServiceParts): NodeService {
       }),
 
     async ready() {
-      const cluster = await node.cluster();
-      const { state, message } = chain.health();
-      const missing = node.accounts.length === 0 ? ["the cluster has no wallet key yet"] : [];
-      if (cluster.status === "halted") missing.push(...cluster.reasons);
-      if (state !== "ok") missing.push(`the Bitcoin chain does not answer: ${message}`);
-      if (missing.length > 0) throw new ServiceError("not-ready", missing.join("; "), { retryAfterSeconds: 5 });
-      return {
-        ready: true,
-        checks: [
-          { name: "peers", detail: `${cluster.online} of ${cluster.n} nodes online, ${cluster.t} needed` },
-          { name: "share", detail: `key ${cluster.keyIds.map((key) => key.slice(0, 8)).join(", ")}` },
-          { name: "chain", detail: message },
-          { name: "ledger", detail: `height ${cluster.height}` },
-        ],
-      };
+      const points = await parts.points();
+      const reasons = points.flatMap(({ ok, name, detail }) => (ok ? [] : [{ name, detail }]));
+      if (reasons.length > 0) {
+        const told = reasons.map(({ detail }) => detail).join("; ");
+        throw new ServiceError("not-ready", told, { retryAfterSeconds: 5, reasons });
+      }
+      return { ready: true, checks: points.map(({ name, detail }) => ({ name, detail })) };
     },
 
     createTransaction: ({ body, idempotencyKey }) =>

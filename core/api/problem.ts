@@ -47,6 +47,11 @@ export const fieldError = z.object({ pointer: z.string(), detail: z.string() });
 
 export type FieldError = z.output<typeof fieldError>;
 
+/** One thing that is missing, by what was looked at. */
+export const reason = z.object({ name: z.string().max(32), detail: z.string() });
+
+export type Reason = z.output<typeof reason>;
+
 /** Body of every error answer, `application/problem+json`. Clients ignore members they do not know (RFC 9457 §3.2). */
 export const problem = z.object({
   type: z.string().describe("Which problem it is: never changes for the same cause"),
@@ -55,6 +60,7 @@ export const problem = z.object({
   detail: z.string().describe("What was wrong this time and what to do, for people"),
   trace_id: z.string().describe("Names this answer in the node's log"),
   errors: z.array(fieldError).optional().describe("The wrong fields, if fields were wrong"),
+  reasons: z.array(reason).optional().describe("Everything that keeps the node from being ready, if it is not"),
 });
 
 export type Problem = z.output<typeof problem>;
@@ -76,6 +82,7 @@ export interface ServiceErrorOptions extends ErrorOptions {
   /** When it makes sense to ask again. */
   readonly retryAfterSeconds?: number;
   readonly errors?: readonly FieldError[];
+  readonly reasons?: readonly Reason[];
 }
 
 /** A request that a node refuses, for a reason the caller may know. `detail` says what to do and is shown as it is. */
@@ -84,8 +91,14 @@ export class ServiceError extends Error {
   readonly problem: ProblemName;
   readonly retryAfterSeconds: number | undefined;
   readonly errors: readonly FieldError[] | undefined;
-  constructor(name: ProblemName, detail: string, { retryAfterSeconds, errors, ...options }: ServiceErrorOptions = {}) {
+  readonly reasons: readonly Reason[] | undefined;
+  constructor(
+    name: ProblemName,
+    detail: string,
+    { retryAfterSeconds, errors, reasons, ...options }: ServiceErrorOptions = {},
+  ) {
     super(detail, options);
+    this.reasons = reasons;
     this.problem = name;
     this.retryAfterSeconds = retryAfterSeconds;
     this.errors = errors;
@@ -106,4 +119,5 @@ export const problemOf = (error: ServiceError, traceId: string): Problem => ({
   detail: error.detail,
   trace_id: traceId,
   ...(error.errors === undefined ? {} : { errors: [...error.errors] }),
+  ...(error.reasons === undefined ? {} : { reasons: [...error.reasons] }),
 });

@@ -16,11 +16,14 @@ export type {
   Utxo,
 } from "./chain-port.ts";
 export type { Notice } from "./context.ts";
+export { CustodyNews } from "./custody-news.ts";
 export { Delivery } from "./delivery.ts";
 export type { ClusterView, NodeView } from "./cluster-view.ts";
 export type { DeadEdge } from "./dead-edges.ts";
 export { MESSAGE_SCHEME, PresignRefused, RekeyRefused } from "./key-requests.ts";
 export type { KeyListing, KeyUnderWay, KeyWish } from "./key-requests.ts";
+export { ApprovalRefused } from "./manual-approvals.ts";
+export type { PendingApproval } from "./manual-approvals.ts";
 export { MessageRefused } from "./messages.ts";
 export type { MessageContent, MessageWish } from "./messages.ts";
 export { Allowance } from "./links/allowance.ts";

@@ -43,8 +43,22 @@ export const DEFAULT_LIMITS: HttpLimits = {
   eventLoopDelayMs: 2_000,
 };
 
+/** What a node shows to its operator besides what clients ask for. */
+export interface OperatorView {
+  /** In the text format of Prometheus. */
+  metrics(): Promise<{ readonly contentType: string; readonly text: string }>;
+  version(): object;
+  /** By a request's id, or the first half of it; null for what this node does not remember. */
+  trace(id: string): object | null;
+  /** A request was taken in, for a client whose `traceparent` is given as it came. Gives what to answer with. */
+  asked(request: string, asked: { readonly traceparent: string | null; readonly startMs: number }): string;
+  /** A request was answered; `route` as it stands in the table, never as it was asked. */
+  answered(route: string, status: number): void;
+}
+
 export interface HttpOptions {
   readonly service: NodeService;
+  readonly operator?: OperatorView;
   /** 0 takes any free port. */
   readonly port: number;
   /** Address to listen on. Off this machine, every request but `/health` and `/ready` needs the token. */

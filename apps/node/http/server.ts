@@ -21,6 +21,7 @@ import fastify, { type FastifyInstance, type FastifyRequest, type RouteShorthand
 import { serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
 import { z } from "zod";
 import { checkMediaType, checkToken, hostGuard, tokenGuard } from "./guards.ts";
+import { addOperatorRoutes, METRICS_PATH, OPERATOR_PATHS } from "./operator-routes.ts";
 import { DEFAULT_LIMITS, type HttpLimits, type HttpOptions } from "./options.ts";
 import { answerBrokenRequest, answerProblem, listenFailure } from "./problems.ts";
 
@@ -80,6 +81,7 @@ async function build(options: HttpOptions): Promise<FastifyInstance> {
   addHooks(app, options);
   await addPlugins(app, options, limits);
   for (const operation of OPERATIONS) addRoute(app, operation, options, limits);
+  addOperatorRoutes(app, options, limits);
   addOpenApi(app, options);
   // Unknown paths are counted like any other: guessing them must not be free.
   app.setNotFoundHandler({ preHandler: app.rateLimit() }, async (request, reply) => {
@@ -105,6 +107,7 @@ function addHooks(app: FastifyInstance, options: HttpOptions): void {
   app.addHook("onResponse", async (request, reply) => {
     const { method, id, routeOptions } = request;
     const ms = Math.round(reply.elapsedTime);
+    options.operator?.answered(routeOptions.url ?? "none", reply.statusCode);
     options.log.info(
       { method, route: routeOptions.url ?? null, status: reply.statusCode, ms, trace_id: id },
       "request",
@@ -122,8 +125,8 @@ async function addPlugins(app: FastifyInstance, options: HttpOptions, limits: Ht
     await app.register(cors, {
       origin: [...options.allowedOrigins],
       methods: ["GET", "POST"],
-      allowedHeaders: ["authorization", "content-type", IDEMPOTENCY_KEY_HEADER],
-      exposedHeaders: ["location", "retry-after", "trace-id"],
+      allowedHeaders: ["authorization", "content-type", IDEMPOTENCY_KEY_HEADER, "traceparent"],
+      exposedHeaders: ["location", "retry-after", "trace-id", "traceparent"],
       credentials: false,
     });
   }
@@ -138,9 +141,9 @@ async function addPlugins(app: FastifyInstance, options: HttpOptions, limits: Ht
   await app.register(underPressure, { maxEventLoopDelay: limits.eventLoopDelayMs, pressureHandler: overloaded });
 }
 
-/** Supervisors must hear that the process lives even while it turns work away. */
+/** Supervisors must hear that the process lives, and operators how busy it is, even while it turns work away. */
 async function overloaded({ routeOptions }: FastifyRequest): Promise<void> {
-  if (routeOptions.url === routeOf("health").path) return;
+  if (routeOptions.url === routeOf("health").path || routeOptions.url === METRICS_PATH) return;
   throw new ServiceError("overloaded", "The node is too busy: try again in a few seconds.", { retryAfterSeconds: 5 });
 }
 
@@ -159,13 +162,34 @@ function addRoute(app: FastifyInstance, operation: Operation, options: HttpOptio
       if (route.body) checkMediaType(request);
     },
     handler: async (request, reply) => {
+      const startMs = Date.now();
       const answer = await invoke(options.service, operation, inputOf(route, request));
       const { status, location } = route.success;
+      const trace = traceparentOf(route, { options, request, answer, startMs });
+      if (trace !== null) reply.header("traceparent", trace);
       reply.status(status);
       if (location) reply.header("location", fillPath(location, answer as Readonly<Record<string, unknown>>));
       return answer;
     },
   });
+}
+
+/** For a request that the cluster goes on with. Its id is the answer's: `txid` of a payment, `id` of a message, else `request`. */
+function traceparentOf(
+  route: Route,
+  {
+    options: { operator },
+    request,
+    answer,
+    startMs,
+  }: { options: HttpOptions; request: FastifyRequest; answer: unknown; startMs: number },
+): string | null {
+  if (operator === undefined || route.method !== "POST" || route.success.status !== 201) return null;
+  const { txid, id, request: named } = answer as Readonly<Record<string, unknown>>;
+  const made = txid ?? id ?? named;
+  if (typeof made !== "string" || !/^[0-9a-f]{64}$/.test(made)) return null;
+  const { traceparent } = request.headers;
+  return operator.asked(made, { traceparent: typeof traceparent === "string" ? traceparent : null, startMs });
 }
 
 const schemaOf = (route: Route): NonNullable<RouteShorthandOptions["schema"]> => ({
@@ -196,7 +220,9 @@ function addOpenApi(app: FastifyInstance, { service }: HttpOptions): void {
 }
 
 /** The methods that a path takes; none if there is no such path. */
-const methodsAt = (url: string): string[] =>
-  OPERATIONS.map(routeOf)
-    .filter(({ path }) => new RegExp(`^${path.replace(/:\w+/g, "[^/]+")}$`).test(url.split("?")[0] ?? ""))
-    .map(({ method }) => method);
+function methodsAt(url: string): string[] {
+  const isAt = (path: string): boolean =>
+    new RegExp(`^${path.replace(/:\w+/g, "[^/]+")}$`).test(url.split("?")[0] ?? "");
+  const listed = OPERATIONS.map(routeOf).filter(({ path }) => isAt(path));
+  return [...listed.map(({ method }) => method), ...(OPERATOR_PATHS.some(isAt) ? ["GET"] : [])];
+}

@@ -29,8 +29,8 @@ export interface Cluster {
 }
 
 export interface ClusterOptions {
-  /** Five, four of which sign; or three, two of which sign, where keys with pairwise setups are made. */
-  readonly nodes?: 5 | 3;
+  /** Five, four of which sign; four, three of which sign; or three, two of which sign, where keys with pairwise setups are made. */
+  readonly nodes?: 5 | 4 | 3;
   readonly allowDigests?: boolean;
 }
 

@@ -1,0 +1,54 @@
+/** Calls of custody, with their time measured, and what came back shown to whoever follows requests. */
+import type { CustodyEvent, CustodyPort } from "@conclave/custody";
+import type { NodeMetrics } from "./metrics.ts";
+
+/** One answered call. Times are of a clock that only goes forward. */
+export interface CustodyAnswer {
+  readonly call: keyof CustodyPort;
+  readonly startMs: number;
+  readonly endMs: number;
+  /** Bytes of a peer's message that the call brought; 0 for other calls. */
+  readonly bytesIn: number;
+  readonly events: readonly CustodyEvent[];
+}
+
+/** Calls that answer with events. */
+const EVENTFUL: ReadonlySet<keyof CustodyPort> = new Set([
+  "start",
+  "receive",
+  "propose",
+  "recall",
+  "recallResult",
+  "republish",
+  "vote",
+  "abandon",
+  "open",
+  "begin",
+  "expire",
+  "release",
+]);
+
+type AnyCall = (...args: readonly unknown[]) => Promise<unknown>;
+
+/** The same port. `answered` is called before the caller has the answer, so that it knows of an event no later than others. */
+export function measuredCustody(
+  port: CustodyPort,
+  { custodySeconds }: Pick<NodeMetrics, "custodySeconds">,
+  answered: (answer: CustodyAnswer) => void,
+): CustodyPort {
+  const calls = (Object.keys(port) as (keyof CustodyPort)[]).map((call) => {
+    const measured = async (...args: readonly unknown[]): Promise<unknown> => {
+      const startMs = performance.now();
+      const value = await (port[call] as AnyCall)(...args);
+      const endMs = performance.now();
+      custodySeconds.observe({ call }, (endMs - startMs) / 1_000);
+      if (EVENTFUL.has(call)) {
+        const bytesIn = call === "receive" && args[1] instanceof Uint8Array ? args[1].length : 0;
+        answered({ call, startMs, endMs, bytesIn, events: value as readonly CustodyEvent[] });
+      }
+      return value;
+    };
+    return [call, measured] as const;
+  });
+  return Object.fromEntries(calls) as unknown as CustodyPort;
+}

@@ -1,0 +1,206 @@
+/** Everything that looks on while a node works: it wraps the node's ports, hears its notices, and decides nothing. */
+import type { NodeId, Roster } from "@conclave/consensus";
+import type { CustodyPort, CustodyStatus } from "@conclave/custody";
+import { CustodyNews, type BitcoinChain, type ConclaveNode, type Notice, type Store } from "@conclave/node";
+import { systemClock } from "../clock.ts";
+import type { NetworkEvent } from "../cluster/transports.ts";
+import { VERSION } from "../version.ts";
+import { clockOfEsplora, SkewWatch } from "./clock-skew.ts";
+import { watchEventLoop, type LoopLag } from "./event-loop.ts";
+import { Gauges, QUEUED_STATES, type Moment } from "./gauges.ts";
+import { measuredChain } from "./measured-chain.ts";
+import { measuredCustody, type CustodyAnswer } from "./measured-custody.ts";
+import { measuredStore, type MeasuredStore } from "./measured-store.ts";
+import { createMetrics, type NodeMetrics } from "./metrics.ts";
+import { NetworkCounts } from "./network-counts.ts";
+import { NoticeCounts } from "./notice-counts.ts";
+import { pointsOf, type Point } from "./readiness.ts";
+import { Requests } from "./requests.ts";
+import { Sessions } from "./sessions.ts";
+import { showSyncs } from "./sync-histogram.ts";
+import type { SyncTimes } from "./sync-times.ts";
+import { Tracer } from "./tracer.ts";
+
+export interface ObservationParts {
+  readonly self: NodeId;
+  readonly roster: Roster;
+  readonly store: Store;
+  /** Where the thread of custody counts the journal's writes. */
+  readonly journalTimes: SyncTimes;
+  readonly esploraUrl: string;
+  readonly genesisMs: number;
+  /** Milliseconds since 1970. */
+  readonly nowMs?: () => number;
+}
+
+/** What the observed node is made of, once it is. */
+interface Observed {
+  readonly node: ConclaveNode;
+  readonly chain: BitcoinChain;
+  readonly news: CustodyNews;
+}
+
+export class Observation {
+  readonly metrics: NodeMetrics;
+  readonly sessions = new Sessions();
+  readonly tracer: Tracer;
+  readonly #parts: ObservationParts;
+  readonly #nowMs: () => number;
+  readonly #names: ReadonlyMap<string, string>;
+  readonly #store: MeasuredStore;
+  readonly #requests: Requests;
+  readonly #notices: NoticeCounts;
+  readonly #network: NetworkCounts;
+  readonly #skew: SkewWatch;
+  readonly #lag: LoopLag;
+  readonly #gauges: Gauges;
+  #custody: CustodyNews | null = null;
+  #observed: Observed | null = null;
+
+  constructor(parts: ObservationParts) {
+    const { roster, self, store, journalTimes, esploraUrl, nowMs = Date.now } = parts;
+    this.#parts = parts;
+    this.#nowMs = nowMs;
+    this.#names = new Map(roster.nodes.map(({ id, name }) => [id, name]));
+    this.metrics = createMetrics();
+    this.#store = measuredStore(store, this.metrics.storeSyncSeconds);
+    this.#requests = new Requests(store);
+    this.#network = new NetworkCounts(this.metrics, new Set(this.#names.values()));
+    this.#notices = new NoticeCounts({
+      self,
+      metrics: this.metrics,
+      requests: this.#requests,
+      nameOf: (node) => this.#nameOf(node),
+      nowMs: () => performance.now(),
+    });
+    this.tracer = new Tracer({ self, nameOf: (node) => this.#nameOf(node), nowMs });
+    this.#skew = new SkewWatch(clockOfEsplora(esploraUrl), nowMs);
+    this.#lag = watchEventLoop();
+    this.#gauges = new Gauges(this.metrics, { sessions: this.sessions, lag: this.#lag, version: VERSION });
+    showSyncs(journalTimes, this.metrics.registry);
+  }
+
+  /** The node's history, measured. */
+  get store(): Store {
+    return this.#store.store;
+  }
+
+  chain(chain: BitcoinChain): BitcoinChain {
+    return measuredChain(chain, this.metrics);
+  }
+
+  custody(port: CustodyPort): CustodyPort {
+    this.#custody = new CustodyNews({ custody: port, clock: systemClock });
+    return measuredCustody(port, this.metrics, (answer) => this.#answered(answer));
+  }
+
+  /** From now on the gauges can be read. */
+  begin(node: ConclaveNode, chain: BitcoinChain): void {
+    if (this.#custody === null) throw new Error("custody is observed before its node is");
+    this.#observed = { node, chain, news: this.#custody };
+    void this.#skew.look();
+  }
+
+  notice(notice: Notice): void {
+    // What history cannot tell now is not counted; that it cannot is the node's own trouble.
+    this.tracer.notice(notice);
+    this.#notices.heard(notice).catch(() => this.metrics.problems.inc());
+  }
+
+  /** What the network says; `peer`, if there is one, is an id or a name of the roster. */
+  network(event: NetworkEvent): void {
+    const peer = "peer" in event && typeof event.peer === "string" ? this.#nameOf(event.peer) : null;
+    this.#network.heard(peer === null ? event : { ...event, peer });
+  }
+
+  answered(route: string, status: number): void {
+    this.metrics.httpRequests.inc({ route, status: String(status) });
+  }
+
+  /** Each thing that readiness depends on. */
+  async points(): Promise<readonly Point[]> {
+    return (await this.#moment()).points;
+  }
+
+  /** Prometheus' text format, and its name. */
+  async exposition(): Promise<{ readonly contentType: string; readonly text: string }> {
+    const { registry } = this.metrics;
+    this.#gauges.show(await this.#moment());
+    return { contentType: registry.contentType, text: await registry.metrics() };
+  }
+
+  stop(): void {
+    this.#skew.stop();
+    this.#lag.stop();
+  }
+
+  async #moment(): Promise<Moment> {
+    if (this.#observed === null) throw new Error("the node is not there yet");
+    const { node, chain, news } = this.#observed;
+    const [cluster, nodes, custody, keys] = await Promise.all([node.cluster(), node.nodes(), news.look(), node.keys()]);
+    for (const { key, record } of custody.keys) this.#requests.keyKnown(key, record);
+    const points = pointsOf({
+      cluster,
+      genesisMs: this.#parts.genesisMs,
+      nowMs: this.#nowMs(),
+      hasAccount: node.accounts.length > 0,
+      custody,
+      journalFailures: this.#parts.journalTimes.read().failed,
+      storeTrouble: await this.#storeTrouble(),
+      skewSeconds: this.#skew.seconds,
+      chain: chain.health(),
+    });
+    return {
+      cluster,
+      nodes,
+      keys,
+      points,
+      queued: await this.#queued(),
+      generation: custody.generation,
+      sealed: isSealed(custody),
+      skewSeconds: this.#skew.seconds,
+      certificateEndsMs: this.#network.certificateEndsMs,
+    };
+  }
+
+  /** Asked of the disk, not remembered: a node that is idle should learn of it too. */
+  async #storeTrouble(): Promise<string | null> {
+    const asked = this.#store.store.durable().then(
+      () => this.#store.trouble(),
+      (error: unknown) => (error instanceof Error ? error.message : String(error)),
+    );
+    const late = `it did not reach the disk within ${STORE_PATIENCE_MS / 1_000} s`;
+    return Promise.race([asked, after(STORE_PATIENCE_MS, late)]);
+  }
+
+  async #queued(): Promise<number> {
+    const { transactions } = this.#store.store;
+    let count = 0;
+    let page = await transactions.list({ limit: QUEUE_PAGE, states: QUEUED_STATES });
+    for (let read = 1; ; read++) {
+      count += page.rows.length;
+      if (page.next === null || read === MAX_QUEUE_PAGES) return count;
+      page = await transactions.list({ limit: QUEUE_PAGE, states: QUEUED_STATES, after: page.next });
+    }
+  }
+
+  #answered(answer: CustodyAnswer): void {
+    for (const event of answer.events) this.sessions.heard(event);
+    this.tracer.answered(answer);
+  }
+
+  #nameOf(node: string): string {
+    return this.#names.get(node) ?? node;
+  }
+}
+
+/** A disk that takes longer for one sync holds every payment up. */
+const STORE_PATIENCE_MS = 2_000;
+/** Payments are counted by the page, up to ten thousand: what is longer is told as that. */
+const QUEUE_PAGE = 500;
+const MAX_QUEUE_PAGES = 20;
+
+const isSealed = ({ sealed }: CustodyStatus): boolean => sealed !== null;
+
+const after = <T>(ms: number, value: T): Promise<T> =>
+  new Promise((resolve) => void setTimeout(() => resolve(value), ms).unref());
