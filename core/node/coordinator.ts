@@ -24,11 +24,17 @@ import type { EventType, StoredEvent } from "./store/events.ts";
 import type { EventId, RequestId } from "./store/ids.ts";
 import { RETRY_BUDGET } from "./timings.ts";
 
+/** Most events that are taken up from the store at once. */
+const MAX_ADOPTED = 500;
+const EXPIRED = { status: "EXPIRED", error: "expired before it was carried out" } as const;
+
 type Event<K extends CustodyEvent["kind"]> = Extract<CustodyEvent, { kind: K }>;
 
 export class Coordinator {
   readonly #context: Context;
   readonly #operations = new Map<EventId, Operation>();
+  /** There are events in the store that wait for room here. */
+  #areMore = false;
   readonly #onFailed: (request: RequestId, reason: string) => Promise<void>;
 
   constructor(context: Context, onFailed: (request: RequestId, reason: string) => Promise<void>) {
@@ -49,11 +55,27 @@ export class Coordinator {
     return operation !== undefined && this.#coordinatorOf(operation, operation.attempt) === this.#context.self;
   }
 
-  /** After a restart: go on with every event that has not ended. */
+  /**
+   * After a restart: go on with every event that has not ended. The sessions of the last process died with it, and their nonces:
+   * what was in progress is tried again as a new attempt. What had a verified result had ended.
+   */
   async resume(): Promise<void> {
     const { store, clock } = this.#context;
+    for (const { id, attempt } of await store.events.list({ status: "IN_PROGRESS", limit: MAX_ADOPTED }))
+      await store.events.update(id, "IN_PROGRESS", {
+        status: "PENDING",
+        attempt: attempt + 1,
+        reason: `attempt ${attempt}: this node stopped in the middle of it`,
+      });
     await store.events.resetInProgressEventsToPending(0, clock.nowMs());
-    for (const event of await store.events.list({ status: "PENDING", limit: 500 })) await this.#adopt(event);
+    await this.#adoptPending();
+  }
+
+  /** The oldest events that nobody has taken up. Those beyond a page wait until there is room. */
+  async #adoptPending(): Promise<void> {
+    const pending = await this.#context.store.events.list({ status: "PENDING", limit: MAX_ADOPTED });
+    for (const event of pending) await this.#adopt(event);
+    this.#areMore = pending.length === MAX_ADOPTED;
   }
 
   /** An approved request is to be carried out. */
@@ -83,7 +105,7 @@ export class Coordinator {
     if (this.#operations.has(event.id)) return;
     const known = subject ?? (await this.#subjectOf(event));
     const committee = known && (await this.#committee(known.content));
-    if (known === undefined || committee === undefined) return;
+    if (known === undefined || committee === undefined) return this.#expireUnknown(event);
     const operation: Operation = {
       id: event.id,
       request: event.request,
@@ -95,7 +117,7 @@ export class Coordinator {
       ...committee,
       ...burdenOf(known.content),
       attempt: event.attempt,
-      failures: 0,
+      failures: event.reasons.length,
       suspects: new Set(),
       stage: "waiting",
       attemptId: null,
@@ -197,7 +219,10 @@ export class Coordinator {
     operation.stage = "joined";
     operation.acked = 0;
     operation.overdue = false;
-    await this.#context.store.events.update(operation.id, "PENDING", { status: "IN_PROGRESS", attempt });
+    const { events } = this.#context.store;
+    // A later attempt may begin before this node has given up the one before.
+    if (!(await events.update(operation.id, "PENDING", { status: "IN_PROGRESS", attempt })))
+      await events.update(operation.id, "IN_PROGRESS", { attempt });
     const { ackWindowMs } = this.#context.timings;
     const coordinates = this.#coordinatorOf(operation, attempt) === this.#context.self;
     if (coordinates) this.#wait(operation, ackWindowMs, () => this.#endOfAckWindow(operation));
@@ -356,14 +381,20 @@ export class Coordinator {
   async #expire(operation: Operation): Promise<void> {
     operation.stage = "done";
     this.#operations.delete(operation.id);
-    await this.#context.store.events.update(operation.id, "PENDING", {
-      status: "EXPIRED",
-      error: "expired before it was carried out",
-    });
+    const { events } = this.#context.store;
+    if (!(await events.update(operation.id, "PENDING", EXPIRED)))
+      await events.update(operation.id, "IN_PROGRESS", EXPIRED);
+  }
+
+  /** What this node cannot carry out, because its store lost what it is about, ends with its time like everything else. */
+  async #expireUnknown({ id, expiryHeight }: StoredEvent): Promise<void> {
+    if (expiryHeight === null || this.#context.ledger.height() <= expiryHeight) return;
+    await this.#context.store.events.update(id, "PENDING", EXPIRED);
   }
 
   /** Circumstances changed (a link came up, custody may speak, a ban): look again at what waits. */
   async retryWaiting(): Promise<void> {
+    if (this.#areMore && this.#operations.size < MAX_ADOPTED / 2) await this.#adoptPending();
     for (const operation of this.#operations.values()) {
       if (operation.stage === "halted" || (operation.stage === "waiting" && operation.timer === null))
         await this.#tick(operation);

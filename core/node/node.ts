@@ -5,7 +5,14 @@
 import { fromHex } from "@conclave/bytes";
 import type { NetworkName, PaymentPolicy, SecondOpinion } from "@conclave/bitcoin";
 import type { NodeId, Roster } from "@conclave/consensus";
-import { requestCodec, viewKey, type CustodyPort, type KeygenRequestBody, type Request } from "@conclave/custody";
+import {
+  requestCodec,
+  viewKey,
+  type ByHand,
+  type CustodyPort,
+  type KeygenRequestBody,
+  type Request,
+} from "@conclave/custody";
 import { Accounts, schemeOf, type Account } from "./accounts.ts";
 import type { BitcoinChain } from "./chain-port.ts";
 import { viewCluster, viewNodes, type ClusterView, type NodeView } from "./cluster-view.ts";
@@ -14,16 +21,18 @@ import { Coordinator } from "./coordinator.ts";
 import { CustodyNews } from "./custody-news.ts";
 import { DeadEdges } from "./dead-edges.ts";
 import { Delivery } from "./delivery.ts";
+import { Expiry } from "./expiry.ts";
 import { Inbox } from "./inbox.ts";
 import { KeyRequests, type KeyListing, type KeyUnderWay, type KeyWish } from "./key-requests.ts";
 import { Mailbox } from "./mailbox.ts";
+import { ManualApprovals, type PendingApproval } from "./manual-approvals.ts";
 import { Messages, type MessageWish } from "./messages.ts";
 import { PaymentViews } from "./payment-views.ts";
 import { Payments, WalletNotReady, type PaymentWish } from "./payments.ts";
 import type { Clock, Coordination, Ledger, Messenger, Timer, Transport } from "./ports.ts";
 import { recall, recentRequests } from "./recall.ts";
 import { Reactions } from "./reactions.ts";
-import { PaymentRecords, requestBytes } from "./records.ts";
+import { PaymentRecords } from "./records.ts";
 import { Settlement } from "./settlement.ts";
 import type { RequestId } from "./store/ids.ts";
 import type { StoredMessage } from "./store/messages.ts";
@@ -67,12 +76,16 @@ export class ConclaveNode {
   readonly #accounts = new Accounts();
   readonly #payments: Payments;
   readonly #messages: Messages;
+  readonly #approvals: ManualApprovals;
   readonly #keys: KeyRequests;
   readonly #deadEdges: DeadEdges;
   readonly #coordinator: Coordinator;
   readonly #settlement: Settlement;
+  readonly #expiry: Expiry;
   readonly #reactions: Reactions;
   readonly #lastSeen = new Map<NodeId, number>();
+  /** When a node that is away was last heard: what came since then, it lacks. */
+  readonly #goneSince = new Map<NodeId, number>();
   readonly #signers = new Map<RequestId, readonly NodeId[]>();
   #sweeper: Timer | null = null;
   /** Of the frame that is being received. */
@@ -112,8 +125,11 @@ export class ConclaveNode {
     const views = new PaymentViews(accounts, parts.store.requests);
     this.#payments = new Payments({ context, records, accounts, views });
     this.#messages = new Messages(context);
+    const consider = (id: Uint8Array, revision: number): void => this.#payments.consider(id, revision);
+    this.#approvals = new ManualApprovals({ context, views, consider });
     this.#keys = new KeyRequests(context);
     this.#settlement = new Settlement(context, records, views);
+    this.#expiry = new Expiry(context, records);
     this.#coordinator = new Coordinator(context, async (request, reason) => {
       await records.apply(request, { kind: "retriesExhausted" }, { reason });
       await this.#messages.failed(request, reason);
@@ -126,6 +142,7 @@ export class ConclaveNode {
       records: this.#records,
       payments: this.#payments,
       messages: this.#messages,
+      approvals: this.#approvals,
       deadEdges: this.#deadEdges,
       coordinator: this.#coordinator,
       settlement: this.#settlement,
@@ -145,6 +162,8 @@ export class ConclaveNode {
       payments: this.#payments,
       messages: this.#messages,
       signers: this.#signers,
+      finished: (event) =>
+        event.kind === "signed" ? this.#settlement.signed(event, { atOnce: false }) : this.#messages.signed(event),
     });
     await this.#coordination.start((wire) => this.#readInTurn(wire));
     await transport.start({
@@ -261,6 +280,21 @@ export class ConclaveNode {
     return row;
   }
 
+  /** Payments that wait for operators, and on which nodes. */
+  approvals(): Promise<readonly PendingApproval[]> {
+    return this.#approvals.list();
+  }
+
+  /** Nodes whose operators are asked about a payment, as far as this node heard. */
+  waitingFor(row: Pick<StoredTransaction, "txid" | "state">): readonly NodeId[] {
+    return this.#approvals.nodesOf(row);
+  }
+
+  /** This node's operator approves or rejects a payment. Throws `ApprovalRefused`. */
+  decide(id: RequestId, decision: ByHand): Promise<void> {
+    return this.#approvals.decide(id, decision);
+  }
+
   /** Nodes that signed a payment or a message, as far as this process saw it. */
   signersOf(request: RequestId): readonly NodeId[] {
     return this.#signers.get(request) ?? [];
@@ -317,7 +351,7 @@ export class ConclaveNode {
 
   #link(peer: NodeId, up: boolean): void {
     this.#parts.notify({ kind: "link", node: peer, up });
-    if (!up) return;
+    if (!up) return void this.#goneSince.set(peer, this.#lastSeen.get(peer) ?? this.#parts.clock.nowMs());
     this.#lastSeen.set(peer, this.#parts.clock.nowMs());
     this.#delivery.linkUp(peer);
     this.#context.mailbox.post(async () => {
@@ -328,7 +362,10 @@ export class ConclaveNode {
 
   /** Give a peer that came back what it may have missed. */
   async #republish(peer: NodeId): Promise<void> {
-    for (const { id } of await recentRequests(this.#context)) await this.#reactions.retell(id, peer, { always: true });
+    const sinceMs = this.#goneSince.get(peer) ?? null;
+    this.#goneSince.delete(peer);
+    for (const { id } of await recentRequests(this.#context, sinceMs))
+      await this.#reactions.retell(id, peer, { always: true });
   }
 
   /** A new active key that holds coins of our network becomes an account of the wallet. */
@@ -367,27 +404,11 @@ export class ConclaveNode {
         await this.#payments.reconsider();
         await this.#messages.reconsider();
         await this.#coordinator.retryWaiting();
-        await this.#expireOld();
+        await this.#expiry.sweep();
         await this.#messages.expireOld();
       });
       this.#sweep();
     });
-  }
-
-  async #expireOld(): Promise<void> {
-    const { store, clock, custody } = this.#parts;
-    const { rows } = await store.transactions.list({
-      limit: 100,
-      states: ["pending", "voting", "approved", "signing"],
-    });
-    for (const { txid } of rows) {
-      const stored = await store.requests.get(txid);
-      if (stored === undefined || stored.expiresAtMs > clock.nowMs()) continue;
-      await this.#records.apply(txid, { kind: "deadlinePassed" }, { reason: "expired before it was signed" });
-      for (const { number } of await store.requests.revisions(txid)) {
-        await this.#reactions.act(await custody.abandon(clock.nowMs(), requestBytes(txid), number));
-      }
-    }
   }
 
   async #rekeyFailed(id: RequestId): Promise<void> {
