@@ -1,5 +1,6 @@
 /** What differs between the databases. Every other file is written for all of them. */
-import type { Dialect, Kysely } from "kysely";
+import type { Kysely } from "kysely";
+import type { Schema } from "./schema.ts";
 
 /** How one database spells what its standard leaves open. */
 export interface SchemaDialect {
@@ -9,20 +10,23 @@ export interface SchemaDialect {
   readonly serial: { readonly type: "integer" | "bigserial"; readonly autoIncrement: boolean };
   /** Makes the audit log append-only: no update, no delete, no gap, whoever asks. */
   protectAuditLog(db: Kysely<unknown>): Promise<void>;
+  /** Resolves when no other transaction is appending to the audit log, and keeps others waiting until the end of this one. */
+  awaitAppend(db: Kysely<Schema>): Promise<void>;
 }
 
-/** An open database. */
+/** An open database whose tables are this program's. */
 export interface Database {
-  readonly dialect: Dialect;
   readonly schema: SchemaDialect;
-  /** For a database whose commits survive the process at once and a power cut a little later. */
-  readonly log: DurableLog;
-}
-
-export interface DurableLog {
+  /** Runs work that changes nothing. */
+  read<T>(work: (db: Kysely<Schema>) => Promise<T>): Promise<T>;
+  /** Runs one method that changes something: all of it or nothing. May run it again if it was undone. */
+  write<T>(work: (db: Kysely<Schema>) => Promise<T>): Promise<T>;
+  /** Runs work in a transaction. May run it again if it was undone. */
+  transaction<T>(work: (db: Kysely<Schema>) => Promise<T>): Promise<T>;
   /** Resolves once every change made before this call survives a power cut. */
-  now(): Promise<void>;
-  /** The same a moment from now. */
-  soon(): void;
+  durable(): Promise<void>;
+  /** After the last change reached the disk. */
   close(): Promise<void>;
+  /** An error of the database as `StoreUnavailable`; other errors as they are. */
+  unavailable(cause: unknown): unknown;
 }

@@ -9,8 +9,8 @@ function sqliteCode(cause: Error): number | undefined {
   return "errcode" in cause && typeof cause.errcode === "number" ? cause.errcode & 0xff : undefined;
 }
 
-/** An error of the database or the file system, as `StoreUnavailable`. Our own mistakes pass through as they are. */
-export function unavailable(where: string, cause: unknown): unknown {
+/** An error of SQLite or the file system, as `StoreUnavailable`. Our own mistakes pass through as they are. */
+export function sqliteUnavailable(where: string, cause: unknown): unknown {
   if (cause instanceof StoreUnavailable || !(cause instanceof Error) || !("code" in cause)) return cause;
   const code = sqliteCode(cause);
   if (code === SQLITE_BUSY)

@@ -16,28 +16,35 @@ const versionOf = (name: string): number => Number.parseInt(name, 10) || 0;
 
 const newest = (names: readonly string[]): number => Math.max(0, ...names.map(versionOf));
 
-/** Throws `StoreUnavailable` "newer" with both versions, before anything is written, or what the database threw. */
+/**
+ * Throws `StoreUnavailable` "newer" with both versions, before anything is written, or what the database threw. `schema` names
+ * the one that is meant, in a database that has many.
+ */
 export async function migrate<Schema>(
   db: Kysely<Schema>,
   migrations: Readonly<Record<string, Migration>>,
   where: string,
+  schema?: string,
 ): Promise<void> {
   const known = newest(Object.keys(migrations));
-  const found = newest(await appliedTo(db));
+  const found = newest(await appliedTo(db, schema));
   if (found > known)
     throw new StoreUnavailable(
       "newer",
       `store ${where}: schema ${found} is newer than this program's ${known}. Start the newer program again`,
     );
   const provider = { getMigrations: async () => ({ ...migrations }) };
-  const { error } = await new Migrator({ db, provider }).migrateToLatest();
+  const inSchema = schema === undefined ? {} : { migrationTableSchema: schema };
+  const { error } = await new Migrator({ db, provider, ...inSchema }).migrateToLatest();
   if (error !== undefined) throw error;
 }
 
 /** Names of the migrations that this database went through. */
-async function appliedTo<Schema>(db: Kysely<Schema>): Promise<readonly string[]> {
+async function appliedTo<Schema>(db: Kysely<Schema>, schema: string | undefined): Promise<readonly string[]> {
   const tables = await db.introspection.getTables({ withInternalKyselyTables: true });
-  if (!tables.some(({ name }) => name === DEFAULT_MIGRATION_TABLE)) return [];
+  const isIts = (table: { readonly name: string; readonly schema?: string | undefined }): boolean =>
+    table.name === DEFAULT_MIGRATION_TABLE && (schema === undefined || table.schema === schema);
+  if (!tables.some(isIts)) return [];
   const { rows } = await sql<{ name: string }>`select name from ${sql.table(DEFAULT_MIGRATION_TABLE)}`.execute(db);
   return rows.map(({ name }) => name);
 }

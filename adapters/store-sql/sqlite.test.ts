@@ -242,6 +242,7 @@ describe("the migrations", () => {
     async protectAuditLog() {
       statements.push("protected");
     },
+    async awaitAppend() {},
   };
 
   it("say nothing to PostgreSQL that only SQLite understands", async () => {

@@ -7,10 +7,10 @@
  */
 import { DatabaseSync, type SQLInputValue } from "node:sqlite";
 import { LogSync } from "./log-sync.ts";
-import { assert } from "@conclave/bytes";
 import { StoreUnavailable } from "@conclave/node";
 import { sql, SqliteAdapter, SqliteDialect, type SqliteDatabase, type SqliteStatement } from "kysely";
-import type { Database, SchemaDialect } from "./dialect.ts";
+import type { SchemaDialect } from "./dialect.ts";
+import { exactParameter } from "./parameters.ts";
 
 /** "CNCH": SQLite's application id of our histories. */
 const APPLICATION_ID = 0x434e_4348;
@@ -18,8 +18,15 @@ const APPLICATION_ID = 0x434e_4348;
 /** Statements kept ready. The store has about a hundred; ones with lists of values in them come and go. */
 const MAX_STATEMENTS = 256;
 
-/** Opens the file, locked for this process. What is written survives the process at once, and a power cut after `sync`. Throws what SQLite throws, or `StoreUnavailable`. */
-export function openSqlite(file: string): Database {
+/** An open file: how Kysely speaks to it, and what brings its log to the disk. */
+export interface SqliteFile {
+  readonly dialect: SqliteDialect;
+  readonly schema: SchemaDialect;
+  readonly log: LogSync;
+}
+
+/** Opens the file, locked for this process. What is written survives the process at once, and a power cut after `log.now`. Throws what SQLite throws, or `StoreUnavailable`. */
+export function openSqlite(file: string): SqliteFile {
   const db = new DatabaseSync(file, { timeout: 0, defensive: true, enableForeignKeyConstraints: true });
   try {
     // The lock comes first: nothing of a file that another process holds is read or changed.
@@ -108,13 +115,10 @@ export function shimmed(db: DatabaseSync): SqliteDatabase {
   };
 }
 
-/** A parameter as SQLite takes it. Booleans are 0 and 1; a number that is not whole or not exact is a mistake of ours. */
+/** A parameter as SQLite takes it: booleans are 0 and 1. */
 function bindable(value: unknown): SQLInputValue {
-  if (typeof value === "boolean") return value ? 1 : 0;
-  if (value === null || typeof value === "string" || typeof value === "bigint") return value;
-  if (value instanceof Uint8Array) return value;
-  assert(typeof value === "number" && Number.isSafeInteger(value), `a ${typeof value} that no column holds exactly`);
-  return value;
+  const exact = exactParameter(value);
+  return typeof exact === "boolean" ? Number(exact) : exact;
 }
 
 const AUDIT_TRIGGERS = [
@@ -130,4 +134,6 @@ export const sqliteSchema: SchemaDialect = {
   async protectAuditLog(db) {
     for (const trigger of AUDIT_TRIGGERS) await sql.raw(trigger).execute(db);
   },
+  // One connection, one transaction at a time.
+  async awaitAppend() {},
 };

@@ -1,0 +1,4 @@
+export { cuttingProxy } from "./cutting-proxy.ts";
+export type { CuttingProxy } from "./cutting-proxy.ts";
+export { postgresMissing, startPostgres } from "./postgres-server.ts";
+export type { PostgresServer } from "./postgres-server.ts";
