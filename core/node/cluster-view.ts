@@ -1,12 +1,15 @@
 /** The cluster as one node sees it: who answers, who is banned, and whether payments can go on. */
 import { toHex } from "@conclave/bytes";
 import { bannedAt, toleratedFaults, type Ban, type NodeId, type Roster } from "@conclave/consensus";
+import type { BitcoinChain } from "./chain-port.ts";
 import type { CustodyNews } from "./custody-news.ts";
 import type { DeadEdge } from "./dead-edges.ts";
 import type { Clock, Ledger } from "./ports.ts";
 
 /** Dead edges that the reasons name. */
 const EDGES_TOLD = 8;
+/** Payments in trouble that the reasons name: beyond that it is the chain's server that is in trouble. */
+const PAYMENTS_TOLD = 8;
 
 /** Whether the cluster can sign, as this node sees it. */
 export interface ClusterView {
@@ -41,6 +44,16 @@ export interface ClusterParts {
   readonly isUp: (node: NodeId) => boolean;
   readonly clock: Clock;
   readonly ledger: Ledger;
+  readonly chain: Pick<BitcoinChain, "health">;
+}
+
+/** What this node's parts know of troubles. */
+export interface Troubles {
+  readonly deadEdges: readonly DeadEdge[];
+  /** The wallet's accounts: one may be frozen. */
+  readonly accounts: readonly { readonly frozen: string | null }[];
+  /** Payments that the chain does not take as it should, a sentence each. */
+  readonly payments: readonly string[];
 }
 
 /** Every node of the roster. `lastSeen`: when this node last heard from each. */
@@ -69,7 +82,7 @@ export async function viewNodes(
 export async function viewCluster(
   parts: ClusterParts,
   lastSeen: ReadonlyMap<NodeId, number>,
-  deadEdges: readonly DeadEdge[],
+  { deadEdges, accounts, payments }: Troubles,
 ): Promise<ClusterView> {
   const { roster, threshold: t, quorum: q, ledger } = parts;
   const { keys, sealed, ready } = await parts.news.look();
@@ -81,9 +94,17 @@ export async function viewCluster(
   const nameOf = (id: NodeId): string => roster.nodes.find((node) => node.id === id)?.name ?? id.slice(0, 8);
   reasons.push(...deadEdges.slice(0, EDGES_TOLD).map((edge) => worded(edge, nameOf)));
   if (deadEdges.length > EDGES_TOLD) reasons.push(`${deadEdges.length - EDGES_TOLD} more edges are dead`);
+  const { state, message } = parts.chain.health();
+  if (state !== "ok") reasons.push(`the Bitcoin chain does not answer: ${message}`);
+  reasons.push(...payments.slice(0, PAYMENTS_TOLD));
+  if (payments.length > PAYMENTS_TOLD) reasons.push(`${payments.length - PAYMENTS_TOLD} more payments are in trouble`);
+  const frozen = accounts.flatMap((account) => account.frozen ?? []);
+  reasons.unshift(...frozen);
   const needed = Math.max(t, q);
-  const halted = online.length < needed;
-  if (halted) {
+  const lacksNodes = online.length < needed;
+  // An account that is not frozen still pays.
+  const halted = lacksNodes || (frozen.length > 0 && frozen.length === accounts.length);
+  if (lacksNodes) {
     reasons.unshift(
       `${online.length} of ${roster.nodes.length} nodes can vote and sign, ${needed} are needed: payments wait until more are back`,
     );

@@ -2,6 +2,7 @@
 import type { NetworkName, PaymentPolicy, SecondOpinion } from "@conclave/bitcoin";
 import type { NodeId, Roster, TransactionState } from "@conclave/consensus";
 import type { CustodyEvent, CustodyPort } from "@conclave/custody";
+import type { Account } from "./accounts.ts";
 import type { BitcoinChain } from "./chain-port.ts";
 import type { CustodyNews } from "./custody-news.ts";
 import type { Mailbox } from "./mailbox.ts";
@@ -27,6 +28,14 @@ export type Notice =
       readonly request: string;
       readonly state: MessageState;
       readonly reason: string | null;
+    }
+  /** Somebody spent an account's coins and nobody knows why; or that is cleared up. */
+  | {
+      readonly kind: "wallet";
+      readonly account: Account;
+      readonly frozen: boolean;
+      readonly txid: string;
+      readonly reason: string;
     }
   | { readonly kind: "link"; readonly node: NodeId; readonly up: boolean }
   | { readonly kind: "problem"; readonly message: string };
@@ -58,6 +67,8 @@ export interface Context {
   /** Where questions to the chain are asked, which may take seconds. */
   readonly slowLane: Mailbox;
   readonly isUp: (node: NodeId) => boolean;
+  /** Why nothing is to be opened that spends with this key; null while it may be. */
+  readonly frozen: (wallet: Uint8Array) => string | null;
   /** Carry out what custody said. Only from work on the mailbox. */
   readonly act: (events: readonly CustodyEvent[]) => Promise<void>;
   /** The same from anywhere else: joins the mailbox's queue. */

@@ -168,6 +168,8 @@ export class Coordinator {
     operation.overdue = false;
     if (this.#context.ledger.height() > operation.expiryHeight) return this.#expire(operation);
     if (waitsForEarlierKey(operation, this.#operations.values())) return;
+    // Costs no attempt: an operator may need hours, and then it goes on.
+    if (operation.spendsWith !== null && this.#context.frozen(operation.spendsWith) !== null) return;
     const { bans, ready, keys } = await this.#context.custody.status();
     const existing = operation.makes && keys.find(({ record }) => isWalletKeyOf(operation, viewKey(record)));
     if (existing) return this.#succeed(operation, existing.key);

@@ -33,6 +33,8 @@ import type { Clock, Coordination, Ledger, Messenger, Timer, Transport } from ".
 import { recall, recentRequests } from "./recall.ts";
 import { Reactions } from "./reactions.ts";
 import { PaymentRecords } from "./records.ts";
+import { CoinGuard } from "./settlement/coin-guard.ts";
+import { Freezes, type Acknowledgement, type Freeze } from "./settlement/freezes.ts";
 import { Settlement } from "./settlement.ts";
 import type { RequestId } from "./store/ids.ts";
 import type { StoredMessage } from "./store/messages.ts";
@@ -82,6 +84,7 @@ export class ConclaveNode {
   readonly #coordinator: Coordinator;
   readonly #settlement: Settlement;
   readonly #expiry: Expiry;
+  readonly #freezes: Freezes;
   readonly #reactions: Reactions;
   readonly #lastSeen = new Map<NodeId, number>();
   /** When a node that is away was last heard: what came since then, it lacks. */
@@ -114,6 +117,7 @@ export class ConclaveNode {
       mailbox,
       slowLane,
       isUp: (node) => transport.isUp(node),
+      frozen: (wallet) => this.#accounts.ofKey(wallet)?.frozen ?? null,
       act: (events) => this.#reactions.act(events),
       submit: (events) => mailbox.run(() => this.#reactions.act(events)),
       audit: async (action, subject, detail) => {
@@ -128,7 +132,9 @@ export class ConclaveNode {
     const consider = (id: Uint8Array, revision: number): void => this.#payments.consider(id, revision);
     this.#approvals = new ManualApprovals({ context, views, consider });
     this.#keys = new KeyRequests(context);
-    this.#settlement = new Settlement(context, records, views);
+    this.#freezes = new Freezes(context, accounts);
+    const guard = new CoinGuard({ context, accounts, views, freezes: this.#freezes });
+    this.#settlement = new Settlement(context, records, views, () => guard.look());
     this.#expiry = new Expiry(context, records);
     this.#coordinator = new Coordinator(context, async (request, reason) => {
       await records.apply(request, { kind: "retriesExhausted" }, { reason });
@@ -156,6 +162,7 @@ export class ConclaveNode {
     const { custody, store, transport, clock } = this.#parts;
     await this.#adoptKeys();
     await this.#recallEdges();
+    await this.#freezes.resume();
     await recall({
       context: this.#context,
       records: this.#records,
@@ -302,11 +309,26 @@ export class ConclaveNode {
 
   /** Whether the cluster can sign, and if not, why. */
   cluster(): Promise<ClusterView> {
-    return viewCluster(this.#context, this.#lastSeen, this.#deadEdges.all());
+    return viewCluster(this.#context, this.#lastSeen, {
+      deadEdges: this.#deadEdges.all(),
+      accounts: this.#accounts.all(),
+      payments: this.#settlement.troubles(),
+    });
   }
 
   nodes(): Promise<readonly NodeView[]> {
     return viewNodes(this.#context, this.#lastSeen);
+  }
+
+  /** Accounts that do nothing because somebody spent their coins and nobody knows why. */
+  freezes(): readonly Freeze[] {
+    return this.#freezes.list();
+  }
+
+  /** An operator has looked at such a spend: the account goes on, and the audit log says who decided it. Throws `NotFrozen`. */
+  async acknowledgeSpend(acknowledgement: Acknowledgement): Promise<void> {
+    await this.#freezes.acknowledge(acknowledgement);
+    await this.#context.mailbox.run(() => this.#coordinator.retryWaiting());
   }
 
   /** The chain may have moved: look at payments now. */

@@ -24,6 +24,7 @@ const operation = (id: string, change: Partial<Operation> = {}): Operation => ({
   expiryHeight: 100,
   members: [],
   needed: 2,
+  spendsWith: null,
   makes: { scheme: view.scheme, purpose: view.purpose },
   isHeavy: true,
   attempt: 0,

@@ -19,6 +19,8 @@ export interface Operation {
   /** Members of the key's committee, by party number, and how many of them have to take part. */
   readonly members: readonly NodeId[];
   readonly needed: number;
+  /** The key whose coins it spends; null if it spends none. */
+  readonly spendsWith: Uint8Array | null;
   /** Null unless it makes a key. */
   readonly makes: Pick<KeyView, "scheme" | "purpose"> | null;
   /** What the ceremony gives is worked out for seconds at a time. */
@@ -48,10 +50,14 @@ export const isWalletKeyOf = ({ makes }: Operation, { scheme, purpose }: KeyView
   makes !== null && makes.purpose !== "messages" && makes.purpose === purpose && makes.scheme === scheme;
 
 /** What follows from what is asked for: the key that it makes, and whether that takes long. */
-export const burdenOf = (content: Request): Pick<Operation, "makes" | "isHeavy"> =>
+export const burdenOf = (content: Request): Pick<Operation, "makes" | "isHeavy" | "spendsWith"> =>
   content.kind === "keygen"
-    ? { makes: content, isHeavy: hasEdges(content.scheme) }
-    : { makes: null, isHeavy: content.kind === "rekey" || content.kind === "presign" };
+    ? { makes: content, isHeavy: hasEdges(content.scheme), spendsWith: null }
+    : {
+        makes: null,
+        isHeavy: content.kind === "rekey" || content.kind === "presign",
+        spendsWith: content.kind === "payment" ? content.wallet : null,
+      };
 
 /** Events whose result only those have who took part in it: the others hear nothing, which is as it should be. */
 export const isForSignersOnly = ({ type }: Pick<Operation, "type">): boolean => type === "PRESIGN";

@@ -13,6 +13,8 @@ export class PaymentViews {
   readonly #requests: Requests;
   /** By request and number: neither custody nor the store takes other content under the same. */
   readonly #views = new Map<string, PaymentView>();
+  /** What every revision that was ever read here would be on the chain: 64 digits for each payment of this process's life. */
+  readonly #paying = new Set<string>();
 
   constructor(accounts: Accounts, requests: Requests) {
     this.#accounts = accounts;
@@ -26,11 +28,17 @@ export class PaymentViews {
     const key = viewKey(requestHex(revision.request), revision.number);
     const view = this.#views.get(key) ?? readPayment(revision.psbt, account.wallet);
     this.#views.set(key, view);
+    this.#paying.add(view.txid);
     if (this.#views.size > MAX_VIEWS) this.#views.delete(this.#views.keys().next().value!);
     return view;
   }
 
-  /** The same for what the store keeps; null also if it does not. */
+  /** Whether a transaction of the network's is what some request asks for. */
+  pays(txid: string): boolean {
+    return this.#paying.has(txid);
+  }
+
+  /** The same as `read` for what the store keeps; null also if it does not. */
   async find(id: RequestId, number: number): Promise<PaymentView | null> {
     const known = this.#views.get(viewKey(id, number));
     if (known !== undefined) return known;

@@ -58,6 +58,8 @@ export class WalletView {
   readonly #scripts = new Map<string, WalletScript>();
   readonly #coinbase = new Map<string, boolean>();
   #scanned = false;
+  /** Why nothing is made, voted on or opened that spends its coins; null while all is well. */
+  frozen: string | null = null;
 
   constructor(parts: WalletViewParts) {
     this.account = parts.account;
@@ -102,10 +104,14 @@ export class WalletView {
 
   /** Every coin of the wallet. */
   async coins(): Promise<readonly Coin[]> {
-    await this.#scan();
-    const scripts = [...(await this.#watched(RECEIVE)), ...(await this.#watched(CHANGE))];
-    const found = await Promise.all(scripts.map((script) => this.#coinsOf(script)));
+    const found = await Promise.all((await this.watchedScripts()).map((script) => this.#coinsOf(script)));
     return found.flat();
+  }
+
+  /** Every address that may hold coins: those in use, and the next ones. */
+  async watchedScripts(): Promise<readonly WalletScript[]> {
+    await this.#scan();
+    return [...(await this.#watched(RECEIVE)), ...(await this.#watched(CHANGE))];
   }
 
   /**
