@@ -1,0 +1,253 @@
+/**
+ * What this node has published: written to etcd by create-if-absent, tried again until it is there, put back if somebody
+ * deletes it, and taken away when its topic is withdrawn. Bounded; what has no room any more is left to the mesh.
+ */
+import type { Clock, Statement, Timer } from "@conclave/node";
+import { Backoff } from "./backoff.ts";
+import { remove, swap } from "./calls.ts";
+import { CODES, EtcdRefused } from "./errors.ts";
+import type { EtcdGateway } from "./gateway.ts";
+import type { Health } from "./health.ts";
+import type { Layout } from "./layout.ts";
+import type { Lease, StatementLeases } from "./leases.ts";
+import {
+  MAX_HELD_BYTES,
+  MAX_HELD_STATEMENTS,
+  MAX_RESTORATIONS,
+  MAX_WAITING_DELETIONS,
+  PARALLEL_WRITES,
+} from "./limits.ts";
+
+export interface OutboxParts {
+  readonly gateway: EtcdGateway;
+  readonly layout: Layout;
+  readonly leases: StatementLeases;
+  readonly health: Health;
+  readonly clock: Clock;
+  readonly longestRetryMs: number;
+}
+
+interface Held {
+  readonly key: string;
+  readonly wire: Uint8Array;
+  readonly topic: string;
+  /** Where it stands in etcd; null until it does. */
+  written: { readonly revision: bigint; readonly lease: Lease } | null;
+  restorations: number;
+  isWithdrawn: boolean;
+}
+
+/** Somebody who keeps changing a key is no reason to write it for ever at once. */
+const MAX_SWAPS = 4;
+
+export class Outbox {
+  readonly #parts: OutboxParts;
+  readonly #held = new Map<string, Held>();
+  readonly #topics = new Map<string, Set<string>>();
+  readonly #waiting = new Set<Held>();
+  readonly #deletions = new Map<string, bigint>();
+  readonly #backoff: Backoff;
+  #bytes = 0;
+  #active = 0;
+  #pause: Timer | null = null;
+  #isClosed = false;
+  /** Statements that were left to the mesh. */
+  dropped = 0;
+
+  constructor(parts: OutboxParts) {
+    this.#parts = parts;
+    this.#backoff = new Backoff(parts.longestRetryMs);
+  }
+
+  get held(): number {
+    return this.#held.size;
+  }
+
+  /** Writes and deletions that are not done. */
+  get waiting(): number {
+    return this.#waiting.size + this.#deletions.size + this.#active;
+  }
+
+  /** Whether this node published what has this key. */
+  holds(key: string): boolean {
+    return this.#held.has(key);
+  }
+
+  publish(statement: Statement): void {
+    if (this.#isClosed) return;
+    const key = this.#parts.layout.statement(statement);
+    if (this.#held.has(key)) return;
+    const { topic } = statement;
+    const held: Held = { key, wire: statement.wire.slice(), topic, written: null, restorations: 0, isWithdrawn: false };
+    // A deletion that was not done yet would take away what is published again.
+    this.#deletions.delete(key);
+    this.#held.set(key, held);
+    this.#bytes += held.wire.length;
+    const keys = this.#topics.get(topic) ?? new Set<string>();
+    this.#topics.set(topic, keys.add(key));
+    this.#waiting.add(held);
+    while (this.#held.size > MAX_HELD_STATEMENTS || this.#bytes > MAX_HELD_BYTES) this.#makeRoom();
+    this.#work();
+  }
+
+  withdraw(topic: string): void {
+    for (const key of this.#topics.get(topic) ?? []) this.#release(this.#held.get(key)!);
+    this.#work();
+  }
+
+  /** Somebody deleted a key, or its lease is over. */
+  deleted(key: string, revision: bigint): void {
+    const held = this.#held.get(key);
+    if (held?.written == null || held.written.revision >= revision) return;
+    if (held.restorations++ < MAX_RESTORATIONS) this.#writeAgain(held);
+    else this.#drop(held, "it was deleted again and again");
+  }
+
+  /** A lease is gone, and what was under it will be. */
+  leaseLost(lease: Lease): void {
+    for (const held of this.#held.values()) if (held.written?.lease === lease) this.#writeAgain(held);
+  }
+
+  /** Nobody waits for these statements any more: their lease ends by itself. */
+  leaseOutlived(lease: Lease): void {
+    for (const held of this.#held.values()) if (held.written?.lease === lease) this.#forget(held);
+  }
+
+  /** Another etcd stands there now, or the same with less in it. */
+  writeEverythingAgain(): void {
+    for (const held of this.#held.values()) if (held.written !== null) this.#writeAgain(held);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#pause?.cancel();
+    this.#waiting.clear();
+    this.#deletions.clear();
+  }
+
+  #writeAgain(held: Held): void {
+    if (held.written !== null) held.written.lease.held -= 1;
+    held.written = null;
+    this.#waiting.add(held);
+    this.#work();
+  }
+
+  #makeRoom(): void {
+    const oldest: Held = this.#held.values().next().value!;
+    if (oldest.written === null) this.#drop(oldest, "too many wait for etcd");
+    else this.#release(oldest);
+  }
+
+  #drop(held: Held, reason: string): void {
+    this.dropped += 1;
+    this.#parts.health.tell("dropped", `statements are left to the mesh: ${reason}`);
+    this.#forget(held);
+  }
+
+  /** Take it away from etcd too. */
+  #release(held: Held): void {
+    this.#forget(held);
+    if (held.written !== null) this.#deleteLater(held.key, held.written.revision);
+  }
+
+  #forget(held: Held): void {
+    held.isWithdrawn = true;
+    if (held.written !== null) held.written.lease.held -= 1;
+    this.#waiting.delete(held);
+    this.#held.delete(held.key);
+    this.#bytes -= held.wire.length;
+    const keys = this.#topics.get(held.topic)!;
+    keys.delete(held.key);
+    if (keys.size === 0) this.#topics.delete(held.topic);
+  }
+
+  #deleteLater(key: string, revision: bigint): void {
+    if (this.#deletions.size < MAX_WAITING_DELETIONS && !this.#isClosed) this.#deletions.set(key, revision);
+  }
+
+  #work(): void {
+    while (!this.#isClosed && this.#pause === null && this.#active < PARALLEL_WRITES) {
+      const job = this.#next();
+      if (job === null) return;
+      this.#active += 1;
+      void job().finally(() => {
+        this.#active -= 1;
+        this.#work();
+      });
+    }
+  }
+
+  #next(): (() => Promise<void>) | null {
+    const held: Held | undefined = this.#waiting.values().next().value;
+    if (held !== undefined) {
+      this.#waiting.delete(held);
+      return () => this.#write(held);
+    }
+    const deletion = this.#deletions.entries().next().value;
+    if (deletion === undefined) return null;
+    const [key, revision] = deletion;
+    this.#deletions.delete(key);
+    return () => this.#delete(key, revision);
+  }
+
+  async #write(held: Held): Promise<void> {
+    try {
+      const written = await this.#put(held);
+      this.#backoff.succeeded();
+      this.#parts.health.recovered();
+      if (held.isWithdrawn) return this.#deleteLater(held.key, written.revision);
+      held.written = written;
+      written.lease.held += 1;
+    } catch (error) {
+      this.#writeFailed(held, error);
+    }
+  }
+
+  #writeFailed(held: Held, error: unknown): void {
+    if (this.#isClosed) return;
+    this.#parts.health.failed(error);
+    if (held.isWithdrawn) return;
+    // It would be refused for ever, and everything behind it would wait.
+    if (error instanceof EtcdRefused && error.code === CODES.invalidArgument) return this.#drop(held, error.message);
+    this.#waiting.add(held);
+    this.#rest();
+  }
+
+  async #put({ key, wire }: Held): Promise<NonNullable<Held["written"]>> {
+    const { gateway, leases } = this.#parts;
+    const lease = await leases.current();
+    let expected = 0n;
+    try {
+      for (let tries = 0; tries < MAX_SWAPS; tries++) {
+        const { header, done, found } = await swap(gateway, { key, value: wire, lease: lease.id, expected });
+        if (done) return { revision: header.revision, lease };
+        // An answer that was lost, or an earlier life of this node: the same bytes, which get this life's lease. Or somebody
+        // put other bytes in their place, which are not what the name says: ours come back.
+        expected = found?.modRevision ?? 0n;
+      }
+    } catch (error) {
+      if (error instanceof EtcdRefused && error.code === CODES.notFound) leases.forget(lease);
+      throw error;
+    }
+    throw new EtcdRefused(gateway.endpoint, CODES.aborted, "somebody else keeps writing this node's statement");
+  }
+
+  async #delete(key: string, revision: bigint): Promise<void> {
+    try {
+      await remove(this.#parts.gateway, key, revision);
+      this.#backoff.succeeded();
+    } catch (error) {
+      if (this.#isClosed) return;
+      this.#parts.health.failed(error);
+      if (!this.#held.has(key)) this.#deleteLater(key, revision);
+      this.#rest();
+    }
+  }
+
+  #rest(): void {
+    this.#pause ??= this.#parts.clock.schedule(this.#backoff.next(), () => {
+      this.#pause = null;
+      this.#work();
+    });
+  }
+}

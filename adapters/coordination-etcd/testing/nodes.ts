@@ -1,0 +1,48 @@
+/** Nodes that consist of nothing but a coordination through etcd, and remember what they were handed. */
+import { toHex } from "@conclave/bytes";
+import type { NodeId } from "@conclave/consensus";
+import { etcdCoordination, type EtcdCoordination, type EtcdOptions, type EtcdReport } from "../index.ts";
+
+export const NODES: readonly NodeId[] = ["a", "b", "c"].map((digit) => digit.repeat(64) as NodeId);
+
+export interface TestNode {
+  readonly id: NodeId;
+  readonly coordination: EtcdCoordination;
+  /** What it was handed, as hexadecimal. */
+  readonly heard: string[];
+  readonly reports: EtcdReport[];
+  has(...wires: readonly Uint8Array[]): boolean;
+}
+
+/** Quick ones, so that tests do not wait. */
+export const QUICK = { requestMs: 1_500, beatMs: 150, stallMs: 2_000, presenceMs: 2_000, longestRetryMs: 400 };
+
+export async function startNode(
+  id: NodeId,
+  options: Pick<EtcdOptions, "endpoints"> & Partial<EtcdOptions>,
+): Promise<TestNode> {
+  const heard: string[] = [];
+  const reports: EtcdReport[] = [];
+  const coordination = etcdCoordination({
+    cluster: "test",
+    self: id,
+    members: NODES,
+    config: { threshold: 2, totalNodes: NODES.length, bitcoinNetwork: "regtest" },
+    intervals: QUICK,
+    report: (report) => reports.push(report),
+    ...options,
+  });
+  await coordination.start((wire) => {
+    heard.push(toHex(wire));
+    return Promise.resolve(true);
+  });
+  const has = (...wires: readonly Uint8Array[]): boolean => wires.every((wire) => heard.includes(toHex(wire)));
+  return { id, coordination, heard, reports, has };
+}
+
+/** A statement of this number, told apart by it. */
+export const statement = (n: number, topic = "t", length = 8) => {
+  const wire = new Uint8Array(length).fill(0xee);
+  new DataView(wire.buffer).setUint32(0, n);
+  return { to: NODES, wire, topic };
+};
