@@ -33,6 +33,8 @@ export { LinkMesh } from "./links/mesh.ts";
 export type { LinkEvent, LinkMeshOptions } from "./links/mesh.ts";
 export { ConclaveNode } from "./node.ts";
 export type { NodeParts } from "./node.ts";
+export { NotFrozen } from "./settlement/freezes.ts";
+export type { Acknowledgement, Freeze } from "./settlement/freezes.ts";
 export { IdempotencyConflict, NoAccountSuffices, WalletNotReady } from "./payments.ts";
 export type { PaymentWish } from "./payments.ts";
 export { MAX_BUFFERED_BYTES, MAX_FRAME_BYTES, MAX_STATEMENT_BYTES } from "./ports.ts";
