@@ -1,6 +1,7 @@
 /** What of a node can be opened before it is known who the others are: its vault, in a thread of its own, and its history. */
 import { join } from "node:path";
 import type { Store } from "@conclave/node";
+import type { StoreOptions } from "@conclave/store-sql";
 import { prepareCustody, type PreparedCustody } from "./custody-host.ts";
 import type { CustodyPlace } from "./custody-thread.ts";
 
@@ -12,14 +13,18 @@ export interface PreparedNode {
   close(): Promise<void>;
 }
 
-/** Throws `CustodyNotOpened`, `InUse` or `StoreUnavailable`; what was opened by then is closed. */
+/**
+ * `history`: where it is kept, a file in the node's folder unless said otherwise. Throws `CustodyNotOpened`, `InUse` or
+ * `StoreUnavailable`; what was opened by then is closed.
+ */
 export async function prepareNode(
   dir: string,
   place: Pick<CustodyPlace, "name" | "password" | "create">,
+  history: StoreOptions = { file: join(dir, "history.sqlite") },
 ): Promise<PreparedNode> {
   const vault = { vaultDir: join(dir, "vault"), journalFile: join(dir, "journal", "safety.sqlite") };
   // The thread is under way before this one begins to load the database.
-  const [custody, store] = await Promise.allSettled([prepareCustody({ ...place, ...vault }), openHistory(dir)]);
+  const [custody, store] = await Promise.allSettled([prepareCustody({ ...place, ...vault }), openHistory(history)]);
   if (custody.status === "fulfilled" && store.status === "fulfilled") {
     const close = async (): Promise<void> => {
       await store.value.close();
@@ -33,7 +38,7 @@ export async function prepareNode(
   throw custody.status === "rejected" ? custody.reason : (store as PromiseRejectedResult).reason;
 }
 
-async function openHistory(dir: string): Promise<Store> {
+async function openHistory(history: StoreOptions): Promise<Store> {
   const { openStore } = await import("@conclave/store-sql");
-  return openStore({ file: join(dir, "history.sqlite") });
+  return openStore(history);
 }

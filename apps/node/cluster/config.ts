@@ -59,6 +59,16 @@ const SHAPE = {
   policy: policyFields.default({ approval: "automatic" }),
   /** Whether a yes that a rule proves wrong bans its voter, or is recorded only. */
   minority_votes: z.enum(["record", "enforce"], { error: 'must be "record" or "enforce"' }).default("record"),
+  /** History in a PostgreSQL server in place of a file: `postgres://USER@HOST/DATABASE`, its schema the node's own. */
+  postgres_url: z
+    .string()
+    .regex(/^postgres(?:ql)?:\/\/\S+$/, { error: "must be a URL that begins with postgres://" })
+    .optional(),
+  postgres_schema: z
+    .string()
+    .regex(/^[a-z_][a-z0-9_]{0,62}$/, { error: "must be 1 to 63 of a–z, 0–9 and _, not beginning with a digit" })
+    .optional(),
+  postgres_password_file: path.optional(),
   log_level: z.enum(["trace", "debug", "info", "warn", "error", "silent"]).default("info"),
 } as const;
 
@@ -107,7 +117,7 @@ export function resolveConfig(
 }
 
 /** Files that the file itself names are looked for beside it. */
-const PATHS: ReadonlySet<Key> = new Set(["data", "password_file", "api_token_file"]);
+const PATHS: ReadonlySet<Key> = new Set(["data", "password_file", "api_token_file", "postgres_password_file"]);
 
 /** A path that somebody types is meant from where he is. */
 const fromHere = (key: Key, text: string): string => (PATHS.has(key) && text !== "" ? resolve(text) : text);
@@ -115,7 +125,10 @@ const fromHere = (key: Key, text: string): string => (PATHS.has(key) && text !==
 function faults(file: string, issues: readonly z.core.$ZodIssue[], sourceOf: (key: Key) => string): string {
   const told = issues.map(({ path: [key, ...inner], message, code }) => {
     if (key === undefined) return message;
-    const name = [key, ...inner].filter((part) => typeof part !== "number").map(String).join(".");
+    const name = [key, ...inner]
+      .filter((part) => typeof part !== "number")
+      .map(String)
+      .join(".");
     const source = sourceOf(key as Key);
     const missing = source === "default" && code === "invalid_type";
     const where =

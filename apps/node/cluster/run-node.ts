@@ -10,6 +10,7 @@ import { LOCAL_TIMINGS } from "../up/timings.ts";
 import { speakerOf } from "../up/speaker.ts";
 import type { NodeConfig, ResolvedConfig } from "./config.ts";
 import { foundWithParent } from "./child-founding.ts";
+import { historyOf } from "./history.ts";
 import { isFounded, nodeFolderAt, readMembership, type Membership, type NodeFolder } from "./node-folder.ts";
 import { FileUnusable, readPrivate } from "./private-files.ts";
 import { connectParent, type Parent } from "./supervisor.ts";
@@ -45,7 +46,11 @@ async function run({ config, base }: ResolvedConfig, parent: Parent | null): Pro
       `${folder.charterFile} is not there: "conclave init" makes a node, and its cluster's charter`,
     );
   const password = await readPassword(config.password_file && path(config.password_file));
-  const prepared = await prepareNode(folder.root, { name: config.name, password, create: isNew });
+  const prepared = await prepareNode(
+    folder.root,
+    { name: config.name, password, create: isNew },
+    historyOf(config, folder.root, path),
+  );
   let running: ClusterNode;
   try {
     if (isNew && parent !== null) await foundWithParent(folder, prepared.custody, config, parent);

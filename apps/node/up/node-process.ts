@@ -67,7 +67,8 @@ export class NodeProcess {
   }
 
   say(message: ParentMessage): void {
-    if (this.#child.connected) this.#child.send(message);
+    // A process that ends meanwhile hears nothing, and `ended` tells of it.
+    if (this.#child.connected) this.#child.send(message, () => {});
   }
 
   /** The next message of this kind. Throws `InUse`, `CustodyNotOpened` or `NodeEnded` if the process says that it cannot, or ends. */

@@ -8,6 +8,7 @@ import type { Charter, SignedCard, TransportName } from "@conclave/consensus";
 import type { Notice } from "@conclave/node";
 import { needsCertificate } from "../cluster/child-founding.ts";
 import { rosterOf } from "../cluster/founding.ts";
+import { schemaOf } from "../cluster/history.ts";
 import { isFounded, nodeFolderAt, readCharter } from "../cluster/node-folder.ts";
 import { writePrivate } from "../cluster/private-files.ts";
 import { openChain, type OpenChain } from "./chain.ts";
@@ -20,8 +21,15 @@ import { NodeProcess } from "./node-process.ts";
 import { esploraAddress, meshPort, RELAY_PORT_OFFSET } from "./ports.ts";
 import type { Speaker } from "./speaker.ts";
 
+/** Servers that operators run beside their nodes, in place of what every node has built in. */
+export interface Services {
+  /** Histories in schemas of this PostgreSQL server. */
+  readonly postgresUrl?: string;
+}
+
 export interface ProcessNetworkOptions extends Omit<NetworkOptions, "log"> {
   readonly transport: TransportName;
+  readonly services?: Services;
   /** Settings of single nodes beyond the usual ones: for tests that put something between them. */
   readonly settings?: (index: number) => Readonly<Record<string, unknown>>;
 }
@@ -231,7 +239,7 @@ const isTlsForQuic = (agreed: TransportName, wanted: TransportName): boolean => 
 
 /** What the node's own file says; ports follow the command line at every start. */
 function writeConfig(
-  { folder, portBase, allowDigests, settings, transport }: ProcessNetworkOptions,
+  { folder, network, portBase, allowDigests, settings, transport, services }: ProcessNetworkOptions,
   name: string,
   index: number,
 ): void {
@@ -249,6 +257,11 @@ function writeConfig(
     esplora_url: esploraAddress(portBase),
     allow_digests: allowDigests,
     tls: transport === "tls",
+    ...(services?.postgresUrl !== undefined && {
+      postgres_url: services.postgresUrl,
+      // Networks of several folders may share a server.
+      postgres_schema: `${schemaOf(name)}_${network.genesis_ms.toString(36)}`,
+    }),
     ...settings?.(index),
   };
   writePrivate(join(dir, "config.json"), `${JSON.stringify(config, null, 2)}\n`);

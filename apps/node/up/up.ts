@@ -25,6 +25,7 @@ import { mineAsTheyCome } from "./mining.ts";
 import { RunningNetwork } from "./network.ts";
 import { Notices } from "./notices.ts";
 import { checkPorts } from "./ports.ts";
+import type { Services } from "./process-network.ts";
 import { startProgress, type Progress } from "./progress.ts";
 import { secondAccount, type SecondAccount } from "./second-account.ts";
 import { welcome } from "./welcome.ts";
@@ -53,6 +54,8 @@ export interface UpOptions {
    * has to be the same. Null for nodes in this process.
    */
   readonly transport: TransportName | "agreed" | null;
+  /** Servers beside the nodes; for nodes in processes of their own. */
+  readonly services: Services;
   /** Whether a segwit key is made, and whether its account is given coins. */
   readonly segwit: "none" | "empty" | "funded";
 }
@@ -131,7 +134,7 @@ interface Place {
 
 async function run(options: UpOptions, { folder, network, transport, progress, interrupted }: Place): Promise<number> {
   const { names, threshold, quorum } = network;
-  const { portBase, allowDigests } = options;
+  const { portBase, allowDigests, services } = options;
   const notices = new Notices();
   const where = transport === null ? "" : `, each in a process of its own, over ${transport}`;
   progress.detail(`opening the vaults, journals and histories of ${names.length} nodes${where}`);
@@ -139,7 +142,7 @@ async function run(options: UpOptions, { folder, network, transport, progress, i
   const running: LocalCluster =
     transport === null
       ? await RunningNetwork.start({ ...parts, log: quietLog })
-      : await (await import("./process-network.ts")).ProcessNetwork.start({ ...parts, transport });
+      : await (await import("./process-network.ts")).ProcessNetwork.start({ ...parts, transport, services });
   const stopMining = mineAsTheyCome(running, notices);
   try {
     progress.phase("nodes up", `${names.join(", ")}: ${threshold} of ${names.length} sign`, {

@@ -21,7 +21,7 @@ export function addConfig(program: Command, ended: (code: number) => void): void
       const { config: settings, sources } = resolveConfig(file, process.env);
       const rows = (Object.keys(sources) as (keyof typeof sources)[]).map((key) => {
         const source = sources[key] === "environment" ? `environment ${variableOf(key)}` : sources[key];
-        return { setting: key, value: settings[key] ?? null, source };
+        return { setting: key, value: shownOf(key, settings[key]), source };
       });
       if (json === true) return console.log(JSON.stringify({ file, settings: rows }, null, 2));
       const shown = rows.map(({ setting, value, source }) => [setting, printed(value), source] as const);
@@ -47,6 +47,12 @@ export function addConfig(program: Command, ended: (code: number) => void): void
       ended(ok ? 0 : EXIT_WRONG);
     });
 }
+
+/** A password in a URL is for the server's eyes. */
+const shownOf = (key: string, value: unknown): unknown =>
+  key === "postgres_url" && typeof value === "string"
+    ? value.replace(/^(?<user>\w+:\/\/[^:@/]*):[^/]*@/, "$<user>:…@")
+    : (value ?? null);
 
 const printed = (value: unknown): string =>
   value === null ? "not set" : typeof value === "string" ? value : JSON.stringify(value);
