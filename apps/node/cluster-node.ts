@@ -2,9 +2,8 @@
 import { openEsplora } from "@conclave/bitcoin-esplora";
 import { networks, type NetworkName } from "@conclave/bitcoin";
 import type { CustodySettings } from "@conclave/custody";
-import { meshCoordination } from "@conclave/coordination-mesh";
 import { localLedger } from "@conclave/ledger-local";
-import { ConclaveNode, type Notice, type Timings, type Transport } from "@conclave/node";
+import { ConclaveNode, type Coordination, type Messenger, type Notice, type Timings, type Transport } from "@conclave/node";
 import { bitcoinjsOpinion } from "@conclave/verifier-bitcoinjs";
 import { systemClock } from "./clock.ts";
 import { startHttp, type HttpOptions, type HttpServer } from "./http/index.ts";
@@ -17,6 +16,7 @@ export interface ClusterNodeOptions {
   readonly prepared: PreparedNode;
   readonly settings: CustodySettings;
   readonly transport: Transport;
+  readonly coordination: (messenger: Messenger) => Coordination;
   readonly esploraUrl: string;
   readonly genesisMs: number;
   readonly timings: Timings;
@@ -70,7 +70,7 @@ async function openParts(options: ClusterNodeOptions, opened: (() => Promise<voi
     requiredConfirmations: options.requiredConfirmations,
     custody: port,
     transport,
-    coordination: meshCoordination,
+    coordination: options.coordination,
     store,
     chain,
     secondOpinion: bitcoinjsOpinion,

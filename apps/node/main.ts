@@ -26,6 +26,7 @@ interface UpFlags {
   readonly transport?: TransportName;
   readonly tls?: true;
   readonly postgres?: string;
+  readonly etcd?: string;
 }
 
 const ALLOW_DIGESTS = "sign hashes whose messages nobody shows, with keys for messages (default: refuse)";
@@ -68,6 +69,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     )
     .option("--tls", "the same as --transport tls; also for nodes that agreed on QUIC")
     .option("--postgres <url>", "keep the nodes' histories in this PostgreSQL server, a schema for each node")
+    .option("--etcd <urls>", "let statements wait in this etcd too for nodes that are away; URLs separated by commas")
     .action(async (flags: UpFlags) => {
       code = await runUp(flags);
     });
@@ -156,8 +158,8 @@ async function runUp(flags: UpFlags): Promise<number> {
     throw new WrongUsage(
       "--in-process has no processes and no network between them: leave it out, or --processes and --transport",
     );
-  if (flags.inProcess === true && flags.postgres !== undefined)
-    throw new WrongUsage("--postgres is for nodes in processes of their own: leave --in-process out");
+  if (flags.inProcess === true && (flags.postgres !== undefined || flags.etcd !== undefined))
+    throw new WrongUsage("--postgres and --etcd are for nodes in processes of their own: leave --in-process out");
   if (flags.fresh && !flags.yes && !(await confirmed(`Forget the network in ${data}, its key and its coins?`)))
     return EXIT.failed;
   const asked = { names: flags.names, nodes, threshold: askedThreshold, quorum: askedQuorum };
@@ -173,7 +175,10 @@ async function runUp(flags: UpFlags): Promise<number> {
     json,
     allowDigests: flags.allowDigests === true,
     transport: flags.inProcess === true ? null : flags.tls === true ? "tls" : (flags.transport ?? "agreed"),
-    services: { ...(flags.postgres !== undefined && { postgresUrl: flags.postgres }) },
+    services: {
+      ...(flags.postgres !== undefined && { postgresUrl: flags.postgres }),
+      ...(flags.etcd !== undefined && { etcdEndpoints: flags.etcd.split(",") }),
+    },
     segwit: flags.taprootOnly === true ? "none" : flags.fundSegwit === true ? "funded" : "empty",
   });
 }

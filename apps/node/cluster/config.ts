@@ -69,6 +69,13 @@ const SHAPE = {
     .regex(/^[a-z_][a-z0-9_]{0,62}$/, { error: "must be 1 to 63 of a–z, 0–9 and _, not beginning with a digit" })
     .optional(),
   postgres_password_file: path.optional(),
+  /** Members of an etcd through which statements reach nodes that were away; none: from peer to peer alone. */
+  etcd_endpoints: z.array(url("https?")).max(16).default([]),
+  etcd_user: z.string().min(1).optional(),
+  etcd_password_file: path.optional(),
+  etcd_ca_file: path.optional(),
+  etcd_cert_file: path.optional(),
+  etcd_key_file: path.optional(),
   log_level: z.enum(["trace", "debug", "info", "warn", "error", "silent"]).default("info"),
 } as const;
 
@@ -117,7 +124,16 @@ export function resolveConfig(
 }
 
 /** Files that the file itself names are looked for beside it. */
-const PATHS: ReadonlySet<Key> = new Set(["data", "password_file", "api_token_file", "postgres_password_file"]);
+const PATHS: ReadonlySet<Key> = new Set([
+  "data",
+  "password_file",
+  "api_token_file",
+  "postgres_password_file",
+  "etcd_password_file",
+  "etcd_ca_file",
+  "etcd_cert_file",
+  "etcd_key_file",
+]);
 
 /** A path that somebody types is meant from where he is. */
 const fromHere = (key: Key, text: string): string => (PATHS.has(key) && text !== "" ? resolve(text) : text);

@@ -10,6 +10,7 @@ import { LOCAL_TIMINGS } from "../up/timings.ts";
 import { speakerOf } from "../up/speaker.ts";
 import type { NodeConfig, ResolvedConfig } from "./config.ts";
 import { foundWithParent } from "./child-founding.ts";
+import { openCoordination } from "./coordination.ts";
 import { historyOf } from "./history.ts";
 import { isFounded, nodeFolderAt, readMembership, type Membership, type NodeFolder } from "./node-folder.ts";
 import { FileUnusable, readPrivate } from "./private-files.ts";
@@ -54,7 +55,7 @@ async function run({ config, base }: ResolvedConfig, parent: Parent | null): Pro
   let running: ClusterNode;
   try {
     if (isNew && parent !== null) await foundWithParent(folder, prepared.custody, config, parent);
-    running = await start({ config, folder, prepared, log, parent, token: readToken(path(config.api_token_file)) });
+    running = await start({ config, path, folder, prepared, log, parent });
   } catch (error) {
     await prepared.close();
     throw error;
@@ -70,14 +71,15 @@ async function run({ config, base }: ResolvedConfig, parent: Parent | null): Pro
 
 interface Parts {
   readonly config: NodeConfig;
+  /** A file that the configuration names. */
+  readonly path: (file: string) => string;
   readonly folder: NodeFolder;
   readonly prepared: PreparedNode;
   readonly log: Logger;
   readonly parent: Parent | null;
-  readonly token: string;
 }
 
-async function start({ config, folder, prepared, log, parent, token }: Parts): Promise<ClusterNode> {
+async function start({ config, path, folder, prepared, log, parent }: Parts): Promise<ClusterNode> {
   const membership = readMembership(folder);
   checkSelf(membership, prepared, config, folder);
   const { charter } = membership;
@@ -89,6 +91,14 @@ async function start({ config, folder, prepared, log, parent, token }: Parts): P
     const level = event.kind === "up" || event.kind === "down" || event.kind === "undialled" ? "info" : "warn";
     log[level](named, `network: ${event.kind}`);
   };
+  const token = readToken(path(config.api_token_file));
+  const coordination = await openCoordination({
+    config,
+    charter,
+    self,
+    path,
+    report: ({ kind, message }) => log[kind === "connected" ? "info" : "warn"]({ etcd: kind }, message),
+  });
   const transport = await openNetwork({ self, membership, folder, config, observe });
   return startClusterNode({
     prepared,
@@ -105,6 +115,7 @@ async function start({ config, folder, prepared, log, parent, token }: Parts): P
       burialDepth: config.burial_depth,
     },
     transport,
+    coordination,
     esploraUrl: config.esplora_url,
     genesisMs: charter.genesisMs,
     timings: timingsOf(charter.network),

@@ -1,5 +1,6 @@
 /** The local network: a regtest chain and n nodes in this process, each with its own folder, custody thread and API. */
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { meshCoordination } from "@conclave/coordination-mesh";
 import { assert } from "@conclave/bytes";
 import { defaultFeePolicy, NO_SPENDING_LIMITS } from "@conclave/bitcoin";
 import type { Regtest } from "@conclave/bitcoin-regtest";
@@ -137,6 +138,7 @@ export class RunningNetwork implements LocalCluster {
       prepared,
       settings,
       transport: this.#mesh.join(prepared.custody.entry.id),
+      coordination: meshCoordination,
       esploraUrl: this.esploraUrl,
       genesisMs: network.genesis_ms,
       timings: LOCAL_TIMINGS,

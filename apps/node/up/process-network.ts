@@ -25,6 +25,8 @@ import type { Speaker } from "./speaker.ts";
 export interface Services {
   /** Histories in schemas of this PostgreSQL server. */
   readonly postgresUrl?: string;
+  /** Statements also through this etcd. */
+  readonly etcdEndpoints?: readonly string[];
 }
 
 export interface ProcessNetworkOptions extends Omit<NetworkOptions, "log"> {
@@ -262,6 +264,7 @@ function writeConfig(
       // Networks of several folders may share a server.
       postgres_schema: `${schemaOf(name)}_${network.genesis_ms.toString(36)}`,
     }),
+    ...(services?.etcdEndpoints !== undefined && { etcd_endpoints: services.etcdEndpoints }),
     ...settings?.(index),
   };
   writePrivate(join(dir, "config.json"), `${JSON.stringify(config, null, 2)}\n`);
