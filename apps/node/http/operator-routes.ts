@@ -11,7 +11,8 @@ const HEALTHZ_PATH = "/healthz";
 const TRACE_PATH = "/api/v1/debug/traces/:id";
 
 /** Their paths, for answers to methods that they do not take. All are read. */
-export const OPERATOR_PATHS: readonly string[] = [METRICS_PATH, VERSION_PATH, HEALTHZ_PATH, TRACE_PATH];
+export const operatorPaths = ({ operator }: HttpOptions): readonly string[] =>
+  operator === undefined ? [HEALTHZ_PATH] : [HEALTHZ_PATH, METRICS_PATH, VERSION_PATH, TRACE_PATH];
 
 export function addOperatorRoutes(app: FastifyInstance, options: HttpOptions, limits: HttpLimits): void {
   const { service, operator } = options;

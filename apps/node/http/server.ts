@@ -21,7 +21,7 @@ import fastify, { type FastifyInstance, type FastifyRequest, type RouteShorthand
 import { serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
 import { z } from "zod";
 import { checkMediaType, checkToken, hostGuard, tokenGuard } from "./guards.ts";
-import { addOperatorRoutes, METRICS_PATH, OPERATOR_PATHS } from "./operator-routes.ts";
+import { addOperatorRoutes, METRICS_PATH, operatorPaths } from "./operator-routes.ts";
 import { DEFAULT_LIMITS, type HttpLimits, type HttpOptions } from "./options.ts";
 import { answerBrokenRequest, answerProblem, listenFailure } from "./problems.ts";
 
@@ -85,7 +85,7 @@ async function build(options: HttpOptions): Promise<FastifyInstance> {
   addOpenApi(app, options);
   // Unknown paths are counted like any other: guessing them must not be free.
   app.setNotFoundHandler({ preHandler: app.rateLimit() }, async (request, reply) => {
-    const methods = methodsAt(request.url);
+    const methods = methodsAt(request.url, operatorPaths(options));
     if (methods.length === 0) {
       throw new ServiceError("route-not-found", `There is nothing here. ${OPENAPI_PATH} lists what there is.`);
     }
@@ -220,9 +220,9 @@ function addOpenApi(app: FastifyInstance, { service }: HttpOptions): void {
 }
 
 /** The methods that a path takes; none if there is no such path. */
-function methodsAt(url: string): string[] {
+function methodsAt(url: string, readPaths: readonly string[]): string[] {
   const isAt = (path: string): boolean =>
     new RegExp(`^${path.replace(/:\w+/g, "[^/]+")}$`).test(url.split("?")[0] ?? "");
   const listed = OPERATIONS.map(routeOf).filter(({ path }) => isAt(path));
-  return [...listed.map(({ method }) => method), ...(OPERATOR_PATHS.some(isAt) ? ["GET"] : [])];
+  return [...listed.map(({ method }) => method), ...(readPaths.some(isAt) ? ["GET"] : [])];
 }
