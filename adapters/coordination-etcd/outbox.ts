@@ -25,6 +25,8 @@ export interface OutboxParts {
   readonly health: Health;
   readonly clock: Clock;
   readonly longestRetryMs: number;
+  /** Fewer ones for tests. */
+  readonly maxHeld?: number;
 }
 
 interface Held {
@@ -86,7 +88,8 @@ export class Outbox {
     const keys = this.#topics.get(topic) ?? new Set<string>();
     this.#topics.set(topic, keys.add(key));
     this.#waiting.add(held);
-    while (this.#held.size > MAX_HELD_STATEMENTS || this.#bytes > MAX_HELD_BYTES) this.#makeRoom();
+    const { maxHeld = MAX_HELD_STATEMENTS } = this.#parts;
+    while (this.#held.size > maxHeld || this.#bytes > MAX_HELD_BYTES) this.#makeRoom();
     this.#work();
   }
 

@@ -7,7 +7,7 @@ import { meshCoordination } from "./index.ts";
 
 const NODES = ["a", "b", "c"].map((digit) => digit.repeat(64) as NodeId);
 
-/** Longer than the first resend and the few turns that a frame takes in memory. */
+/** Frames take a few turns in memory, and a loaded machine some time for turns. */
 const SETTLE_MS = 60;
 
 const clock: Clock = {

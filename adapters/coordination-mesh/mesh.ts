@@ -1,4 +1,10 @@
-import type { Coordination, Messenger, Statement } from "@conclave/node";
+import { MAX_STATEMENT_BYTES, type Coordination, type Messenger, type Statement } from "@conclave/node";
+
+/**
+ * Topics that are closed one by one when this is. What was said on an older one has been delivered, or is given up by
+ * whoever delivers it.
+ */
+const MAX_REMEMBERED_TOPICS = 4_096;
 
 /**
  * Coordination without a service beside the nodes: each statement goes to every node that it concerns, as a message that is
@@ -12,8 +18,11 @@ export function meshCoordination(messenger: Messenger): Coordination {
   const topics = new Set<string>();
   return {
     publish({ to, wire, topic }: Statement) {
+      if (wire.length === 0 || wire.length > MAX_STATEMENT_BYTES)
+        throw new RangeError(`a statement of ${wire.length} bytes: it has to have 1 to ${MAX_STATEMENT_BYTES}`);
       if (closed) return;
       topics.add(topic);
+      if (topics.size > MAX_REMEMBERED_TOPICS) topics.delete(topics.values().next().value!);
       for (const node of to) messenger.send(node, wire, topic);
     },
     withdraw(topic) {

@@ -60,7 +60,7 @@ export interface Statement {
  * out is believed in nothing: custody checks every signature and counts every vote itself.
  */
 export interface Coordination {
-  /** Never waits, and does nothing after `close`. Throws `RangeError` above `MAX_STATEMENT_BYTES`. */
+  /** Never waits, and does nothing after `close`. Throws `RangeError` for no bytes and above `MAX_STATEMENT_BYTES`. */
   publish(statement: Statement): void;
   /** Nobody needs what was published on this topic any more. */
   withdraw(topic: string): void;

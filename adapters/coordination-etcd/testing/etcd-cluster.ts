@@ -159,33 +159,51 @@ async function spawnMembers({ members: count = 1, authority, quotaBytes }: EtcdC
     peer: `http://127.0.0.1:${ports[2 * i + 1]}`,
   }));
   const initial = places.map(({ name, peer }) => `${name}=${peer}`).join(",");
-  const tls = authority === undefined ? [] : tlsFlags(folder, authority);
+  const tls = authority === undefined ? {} : tlsFlags(folder, authority);
   const members = places.map(({ name, client, peer }) => {
     const data = join(folder, name);
     mkdirSync(data, { mode: 0o700 });
-    return new EtcdMember(name, client, folder, [
-      ...["--name", name, "--data-dir", data, "--initial-cluster", initial, "--initial-cluster-token", folder],
-      ...["--listen-client-urls", client, "--advertise-client-urls", client],
-      ...["--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer],
-      ...["--heartbeat-interval", `${HEARTBEAT_MS}`, "--election-timeout", `${ELECTION_MS}`, "--unsafe-no-fsync"],
-      ...["--logger", "zap", "--log-level", "warn"],
-      ...(quotaBytes === undefined ? [] : ["--quota-backend-bytes", `${quotaBytes}`]),
+    const flags = {
+      name,
+      "data-dir": data,
+      "initial-cluster": initial,
+      "initial-cluster-token": folder,
+      "listen-client-urls": client,
+      "advertise-client-urls": client,
+      "listen-peer-urls": peer,
+      "initial-advertise-peer-urls": peer,
+      "heartbeat-interval": HEARTBEAT_MS,
+      "election-timeout": ELECTION_MS,
+      "unsafe-no-fsync": true,
+      logger: "zap",
+      "log-level": "warn",
+      ...(quotaBytes === undefined ? {} : { "quota-backend-bytes": quotaBytes }),
       ...tls,
-    ]);
+    };
+    return new EtcdMember(
+      name,
+      client,
+      folder,
+      Object.entries(flags).map(([flag, value]) => `--${flag}=${value}`),
+    );
   });
   for (const member of members) member.start();
   const own = authority === undefined ? {} : { ca: authority.ca, ...authority.client };
   return new EtcdCluster(members, own, folder);
 }
 
-function tlsFlags(folder: string, { ca, server }: TestAuthority): readonly string[] {
+function tlsFlags(folder: string, { ca, server }: TestAuthority) {
   const file = (name: string, content: string): string => {
     const path = join(folder, name);
     writeFileSync(path, content, { mode: 0o600 });
     return path;
   };
-  const files = ["--cert-file", file("server.pem", server.cert), "--key-file", file("server.key", server.key)];
-  return [...files, "--trusted-ca-file", file("ca.pem", ca), "--client-cert-auth"];
+  return {
+    "cert-file": file("server.pem", server.cert),
+    "key-file": file("server.key", server.key),
+    "trusted-ca-file": file("ca.pem", ca),
+    "client-cert-auth": true,
+  };
 }
 
 async function freePorts(count: number): Promise<readonly number[]> {

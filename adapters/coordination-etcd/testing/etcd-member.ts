@@ -16,6 +16,8 @@ export class EtcdMember {
   readonly name: string;
   /** Where clients ask. */
   readonly url: string;
+  /** What it keeps. */
+  readonly dataFolder: string;
   readonly #folder: string;
   readonly #args: readonly string[];
   #process: ChildProcess | null = null;
@@ -24,6 +26,7 @@ export class EtcdMember {
     this.name = name;
     this.url = url;
     this.#folder = folder;
+    this.dataFolder = join(folder, name);
     this.#args = args;
   }
 

@@ -19,7 +19,10 @@ export const QUICK = { requestMs: 1_500, beatMs: 150, stallMs: 2_000, presenceMs
 
 export async function startNode(
   id: NodeId,
-  options: Pick<EtcdOptions, "endpoints"> & Partial<EtcdOptions>,
+  {
+    read = () => {},
+    ...options
+  }: Pick<EtcdOptions, "endpoints"> & Partial<EtcdOptions> & { readonly read?: (wire: Uint8Array) => unknown },
 ): Promise<TestNode> {
   const heard: string[] = [];
   const reports: EtcdReport[] = [];
@@ -34,6 +37,7 @@ export async function startNode(
   });
   await coordination.start((wire) => {
     heard.push(toHex(wire));
+    read(wire);
     return Promise.resolve(true);
   });
   const has = (...wires: readonly Uint8Array[]): boolean => wires.every((wire) => heard.includes(toHex(wire)));

@@ -2,7 +2,7 @@ export { chainContract } from "./chain-contract.ts";
 export type { ChainPlace } from "./chain-contract.ts";
 export { messageCoordination } from "./coordination.ts";
 export { coordinationContract } from "./coordination-contract.ts";
-export type { CoordinationPlace } from "./coordination-contract.ts";
+export type { ContractOptions, CoordinationPlace } from "./coordination-contract.ts";
 export { impairedTransportContract } from "./impaired-contract.ts";
 export type { ImpairedNetwork } from "./impaired-contract.ts";
 export { CLEAN_DATAGRAMS, CLEAN_STREAMS } from "./impairment/rules.ts";
