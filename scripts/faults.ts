@@ -32,6 +32,7 @@ const KNOWN: readonly Suite[] = [
   { name: "certificates", over: ["quic", "tls"], usually: ["quic"] },
   { name: "flood", over: TRANSPORTS, usually: ["tls"] },
   { name: "stranger", over: TRANSPORTS, usually: ["quic"] },
+  { name: "services", over: TRANSPORTS, usually: ["quic"] },
 ];
 
 const { values } = parseArgs({

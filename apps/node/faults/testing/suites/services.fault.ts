@@ -1,10 +1,11 @@
 /**
- * Servers beside the nodes that go away: PostgreSQL, which keeps their histories. It is restarted and killed in the middle of
- * payments, and what was accepted is in one final state on all nodes afterwards.
+ * Servers beside the nodes that go away in the middle of payments: PostgreSQL, which keeps their histories, and etcd, in which
+ * their statements wait for nodes that are away. What was accepted is in one final state on all nodes afterwards.
  */
 import assert from "node:assert/strict";
 import { setTimeout as delay } from "node:timers/promises";
 import { after, before } from "node:test";
+import { etcdMissing, startEtcd, type EtcdCluster } from "@conclave/coordination-etcd/testing";
 import { verifyAuditRows, type AuditRow } from "@conclave/node";
 import { postgresMissing, startPostgres, type PostgresServer } from "@conclave/store-sql/testing";
 import type { FaultyCluster } from "../cluster.ts";
@@ -14,15 +15,10 @@ import { LINE } from "../strike.ts";
 import { faults } from "../trials.ts";
 
 const AWAY_MS = 2_000;
-const PHASES = sampled(["proposed", "voted", "begun", "round frost/sign/1", "signed", "broadcasting"], 2, "services");
+const PHASES = ["proposed", "voted", "begun", "round frost/sign/1", "signed", "broadcasting"];
 
 let postgres: PostgresServer;
-const missing = postgresMissing();
-
-before(async () => {
-  if (missing === null) postgres = await startPostgres();
-});
-after(() => postgres?.dispose());
+let etcd: EtcdCluster;
 
 /** Resolves when a node tells of the phase. */
 const reached = (cluster: FaultyCluster, phase: string): Promise<void> =>
@@ -50,40 +46,68 @@ async function auditRows(name: string): Promise<readonly AuditRow[]> {
   }));
 }
 
-if (missing !== null) console.log(missing);
-else
-  faults(
-    "PostgreSQL goes away",
-    { nodes: 5, settings: () => ({ postgres_url: postgres.url() }) },
-    ({ trial, figure }) => {
-      for (const phase of PHASES)
-        for (const how of ["fast", "kill"] as const)
-          trial(`${phase}: ${how === "fast" ? "restarted" : "killed and started again"}`, async (cluster) => {
-            cluster.wires.impair(LINE);
-            const struck = reached(cluster, phase).then(() => postgres.stop(how));
-            const asked = cluster.pay(0);
-            await struck;
+const missing = [postgresMissing(), etcdMissing()].find((reason) => typeof reason === "string");
+if (missing === undefined) {
+  before(async () => {
+    [postgres, etcd] = await Promise.all([startPostgres(), startEtcd({ members: 3 })]);
+  });
+  after(() => Promise.all([postgres.dispose(), etcd.close()]));
+  const settings = () => ({ postgres_url: postgres.url(), etcd_endpoints: etcd.endpoints });
+  faults("servers go away", { nodes: 5, settings }, ({ trial, figure }) => {
+    /** A payment in whose phase something is done; resolves when it is confirmed on every node. */
+    const paidAmid = async (cluster: FaultyCluster, phase: string, strike: () => Promise<void>): Promise<number> => {
+      cluster.wires.impair(LINE);
+      const struck = reached(cluster, phase).then(strike);
+      const asked = cluster.pay(0);
+      await struck;
+      return cluster.settled([await asked]);
+    };
+    trial("a payment while nothing is away", async (cluster) => {
+      figure("with PostgreSQL and etcd, ms", await cluster.settled([await cluster.pay(1)]));
+      const names = await etcd.keys();
+      assert(
+        names.some((name) => name.includes("/votes/")),
+        "votes are in etcd",
+      );
+    });
+    for (const phase of sampled(PHASES, 2, "PostgreSQL"))
+      for (const how of ["fast", "kill"] as const)
+        trial(`PostgreSQL ${how === "fast" ? "restarted" : "killed"} in ${phase}`, async (cluster) => {
+          const tookMs = await paidAmid(cluster, phase, async () => {
+            await postgres.stop(how);
             await delay(AWAY_MS);
             await postgres.start();
-            const payment = await asked;
-            figure("done after PostgreSQL's return, ms", await cluster.settled([payment]));
           });
-      trial("a payment while nothing is away", async (cluster) => {
-        cluster.wires.impair({});
-        figure("a payment with PostgreSQL, ms", await cluster.settled([await cluster.pay(1)]));
+          figure("after PostgreSQL's return, ms", tookMs);
+        });
+    for (const phase of sampled(PHASES, 1, "etcd's leader"))
+      trial(`etcd's leader killed in ${phase}`, async (cluster) => {
+        const leader = await etcd.leader();
+        const tookMs = await paidAmid(cluster, phase, () => leader.kill());
+        figure("past etcd's dead leader, ms", tookMs);
+        leader.start();
       });
-      trial("every node has a schema of its own, and its audit chain in it is whole", async (cluster) => {
-        const schemas = await postgres.sql(
-          "select nspname from pg_namespace where nspname like 'conclave%' order by nspname",
-        );
-        assert.deepEqual(
-          schemas.map(({ nspname }) => nspname),
-          cluster.network.names.map((name) => `conclave_${name}`),
-        );
-        for (const name of cluster.network.names) {
-          const verdict = await verifyAuditRows(await auditRows(name));
-          assert(verdict.intact && verdict.entries > 0, `${name}: ${JSON.stringify(verdict)}`);
-        }
-      });
-    },
-  );
+    trial("all of etcd killed: peers tell each other, and a node that was away learns everything", async (cluster) => {
+      await Promise.all(etcd.members.map((member) => member.kill()));
+      await cluster.kill(4);
+      figure("without etcd, ms", await cluster.settled([await cluster.pay(2)]));
+      for (const member of etcd.members) member.start();
+      await cluster.start(4);
+      await cluster.linked();
+      await cluster.settled();
+    });
+    trial("every node has a schema of its own, and its audit chain in it is whole", async (cluster) => {
+      const schemas = await postgres.sql(
+        "select nspname from pg_namespace where nspname like 'conclave%' order by nspname",
+      );
+      assert.deepEqual(
+        schemas.map(({ nspname }) => nspname),
+        cluster.network.names.map((name) => `conclave_${name}`),
+      );
+      for (const name of cluster.network.names) {
+        const verdict = await verifyAuditRows(await auditRows(name));
+        assert(verdict.intact && verdict.entries > 0, `${name}: ${JSON.stringify(verdict)}`);
+      }
+    });
+  });
+} else console.log(`skipped: ${missing}`);
