@@ -41,7 +41,7 @@ import type { StoredMessage } from "./store/messages.ts";
 import type { Store } from "./store/port.ts";
 import type { StoredTransaction } from "./store/transactions.ts";
 import type { Timings } from "./timings.ts";
-import { WalletView, walletOfKey, type WalletBalance } from "./wallet.ts";
+import { WalletView, walletOfKey, type WalletBalance, type WalletViewParts } from "./wallet.ts";
 
 export interface NodeParts {
   readonly self: NodeId;
@@ -65,6 +65,8 @@ export interface NodeParts {
   readonly ledger: Ledger;
   readonly timings: Timings;
   readonly notify: (notice: Notice) => void;
+  /** How addresses are derived, where many nodes of one wallet live in one process. */
+  readonly derive?: WalletViewParts["derive"];
 }
 
 export class ConclaveNode {
@@ -392,11 +394,13 @@ export class ConclaveNode {
 
   /** A new active key that holds coins of our network becomes an account of the wallet. */
   async #adoptKeys(): Promise<void> {
-    const { chain, store, network } = this.#parts;
+    const { chain, store, network, derive } = this.#parts;
     for (const { key, record } of (await this.#news.ask()).keys) {
       const found = walletOfKey(viewKey(record), network);
       if (found === null || this.#accounts.get(found.account) !== undefined) continue;
-      this.#accounts.add(new WalletView({ ...found, keyId: key, chain, addresses: store.addresses }));
+      this.#accounts.add(
+        new WalletView({ ...found, keyId: key, chain, addresses: store.addresses, ...(derive && { derive }) }),
+      );
     }
   }
 

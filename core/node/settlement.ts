@@ -252,7 +252,7 @@ export class Settlement {
   async #look(watched: Watched, tip: Tip, isExtended: boolean): Promise<void> {
     const { block } = watched;
     const known: Position | null =
-      isExtended && block !== null && block.height <= (this.#tip?.height ?? -1)
+      isExtended && block !== null && watched.provenDepth > 0 && block.height <= (this.#tip?.height ?? -1)
         ? { kind: "confirmed", height: block.height, blockHash: block.hash, blockTime: block.time }
         : null;
     const position = known ?? (await this.#context.chain.status(watched.txid));

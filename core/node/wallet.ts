@@ -47,6 +47,8 @@ export interface WalletViewParts {
   readonly keyId: Uint8Array;
   readonly chain: BitcoinChain;
   readonly addresses: Addresses;
+  /** `deriveScript`, or one that remembers: an address costs a millisecond. */
+  readonly derive?: typeof deriveScript;
 }
 
 export class WalletView {
@@ -55,6 +57,7 @@ export class WalletView {
   readonly keyId: Uint8Array;
   readonly #chain: BitcoinChain;
   readonly #addresses: Addresses;
+  readonly #derive: typeof deriveScript;
   readonly #scripts = new Map<string, WalletScript>();
   readonly #coinbase = new Map<string, boolean>();
   #scanned = false;
@@ -67,11 +70,12 @@ export class WalletView {
     this.keyId = parts.keyId;
     this.#chain = parts.chain;
     this.#addresses = parts.addresses;
+    this.#derive = parts.derive ?? deriveScript;
   }
 
   script(branch: Branch, index: number): WalletScript {
     const key = `${branch}/${index}`;
-    const known = this.#scripts.get(key) ?? deriveScript(this.wallet, branch, index);
+    const known = this.#scripts.get(key) ?? this.#derive(this.wallet, branch, index);
     this.#scripts.set(key, known);
     return known;
   }

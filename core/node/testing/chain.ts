@@ -51,6 +51,8 @@ export type ChainFault = "chain unreachable" | "chain behind" | "broadcast forgo
 
 /** Regtest's easiest target: every second hash meets it. */
 const BITS = 0x207fffff;
+/** Deeper than anybody asks for. */
+const DEPTH_NOTED = 12;
 const uint32 = (value: number): Uint8Array => Uint8Array.of(value, value >>> 8, value >>> 16, value >>> 24);
 
 export class SimulatedChain {
@@ -66,6 +68,9 @@ export class SimulatedChain {
     this.#fault = fault;
     this.mine(1_700_000_000);
   }
+
+  /** How deep each transaction has ever been: what was proven before a reorganisation was true then. */
+  readonly deepest = new Map<string, number>();
 
   /** Counts what changed, so that an observer knows when to look. */
   changes = 0;
@@ -100,6 +105,30 @@ export class SimulatedChain {
     this.#admit(raw, serializeTransaction(raw));
   }
 
+  /** Whoever has the key spends a coin for himself, and no node was asked. Returns the transaction's id. */
+  spendElsewhere(outpoint: Outpoint): string {
+    const value = this.#output(outpoint)?.value ?? 0n;
+    const raw: RawTransaction = {
+      version: 2,
+      inputs: [{ outpoint, scriptSig: NOTHING, sequence: 0xffffffff, witness: [new Uint8Array(64)] }],
+      outputs: [{ script: Uint8Array.of(0x51), value: value - 500n }],
+      locktime: 0,
+    };
+    const txid = txidOf(raw);
+    // Not one of those that `standing` is about: it breaks no rule of the cluster's, but tests it.
+    this.#funding.add(txid);
+    this.#mempool.forEach((waiting) => {
+      if (
+        this.#transactions
+          .get(waiting)!
+          .raw.inputs.some((input) => outpointKey(input.outpoint) === outpointKey(outpoint))
+      )
+        this.#mempool.delete(waiting);
+    });
+    this.#admit(raw, serializeTransaction(raw));
+    return txid;
+  }
+
   mine(timeS: number): void {
     const txids = [...this.#mempool];
     this.#mempool.clear();
@@ -112,6 +141,9 @@ export class SimulatedChain {
     );
     this.changes += 1;
     this.#blocks.push({ height: this.#blocks.length, header, txids });
+    for (const mined of this.#blocks.slice(-DEPTH_NOTED))
+      for (const txid of mined.txids)
+        this.deepest.set(txid, Math.max(this.deepest.get(txid) ?? 0, this.#blocks.length - mined.height));
   }
 
   /** The last blocks are replaced by more empty ones; what they held waits again. */

@@ -74,13 +74,17 @@ async function openRequests(ending: Ending, { store }: Machine): Promise<readonl
 /** Votes stay open until they expire, a day later, if they lack the one of a node that says nothing. */
 const mayWait = ({ scenario }: Ending): boolean => scenario.liar?.lies.includes("withholds messages") === true;
 
-/** No node may deny a payment that is on the chain. */
+/** No node may deny a payment that is on the chain, nor claim one that is not. */
 async function deniedPayments({ chain, truth }: Ending, { store }: Machine): Promise<readonly string[]> {
   const found: string[] = [];
   for (const request of chain.standing().flatMap((txid) => truth.proposed.get(txid)?.request ?? [])) {
     const row = await store.transactions.get(request as RequestId);
     if (row !== undefined && row.state !== "confirmed") found.push(`shows the paid ${short(request)} as ${row.state}`);
   }
+  const { rows } = await store.transactions.list({ limit: 100, states: ["confirmed"] });
+  for (const { txid, bitcoinTxid } of rows)
+    if (bitcoinTxid === null || chain.depth(bitcoinTxid) === 0)
+      found.push(`shows the unpaid ${short(txid)} as confirmed`);
   return found;
 }
 

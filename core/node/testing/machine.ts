@@ -3,13 +3,17 @@
  * so nothing of it goes on; what it had written is there when the next one starts.
  */
 import { messageCoordination } from "./coordination.ts";
+import { toHex } from "@conclave/bytes";
+import { deriveScript, type WalletScript } from "@conclave/bitcoin";
 import type { NodeId } from "@conclave/consensus";
 import { seededRng } from "@conclave/crypto/testing";
+import { seededDice } from "@conclave/protocol/testing";
 import {
   Custody,
   inlineCustody,
   type CustodyEvent,
   type CustodyPort,
+  type CustodySettings,
   type Journal,
   type SigningScheme,
 } from "@conclave/custody";
@@ -23,6 +27,8 @@ import type { VirtualClock } from "./clock.ts";
 import { disksOf, type Belongings, type Committee } from "./committee.ts";
 import { engine, schemes } from "./engine.ts";
 import { SimulatedChain, type ServerFaults } from "./chain.ts";
+import { lyingChain, type ChainLie } from "./chain-lies.ts";
+import { lyingCoordination, type CoordinationFaults, type CoordinationLie } from "./lying-coordination.ts";
 import { memoryStore, type MemoryStore } from "./memory-store.ts";
 import type { SimulatedNetwork } from "./network.ts";
 
@@ -42,6 +48,8 @@ export interface MachineObserver {
   readonly heard: (node: NodeId, wire: Uint8Array) => void;
   readonly noticed: (node: NodeId, notice: Notice) => void;
   readonly died: (node: NodeId, reason: string) => void;
+  /** A service of this node's lied to it. */
+  readonly lied: (lie: ChainLie | CoordinationLie) => void;
 }
 
 export interface MachineParts {
@@ -55,6 +63,8 @@ export interface MachineParts {
   readonly timings: Timings;
   readonly requiredConfirmations: number;
   readonly observer: MachineObserver;
+  /** What this node's operator decided otherwise than the others. */
+  readonly settings?: Partial<Omit<CustodySettings, "roster">>;
   /** What a liar's custody runs instead of a scheme. */
   readonly schemeProxy?: (scheme: SigningScheme) => SigningScheme;
   /** Stands between the node and its custody, and between the node and the network: where a liar lies. */
@@ -70,9 +80,14 @@ interface Life {
 export class Machine {
   readonly self: NodeId;
   readonly server: ServerFaults = { unreachable: false, blocksBehind: 0, forgetful: false };
+  /** How its chain server lies at the moment; null while it does not. */
+  chainLie: ChainLie | null = null;
+  /** How its coordination lies at the moment. */
+  readonly coordination: CoordinationFaults = { lies: new Set(), reveal: () => {} };
   skewMs = 0;
   /** Weaknesses that no machine may have; for tests of those who watch. */
-  weakness: "none" | "randomness repeats after a restart" | "appends are not stored" = "none";
+  weakness: "none" | "randomness repeats after a restart" | "appends are not stored" | "promises go with the power" =
+    "none";
   readonly #parts: MachineParts;
   readonly #vault: VaultDisk;
   readonly #journal: JournalDisk;
@@ -123,7 +138,7 @@ export class Machine {
     this.#life = life;
     this.#boots += 1;
     const { committee, seed, self, network, chain, observer, genesisMs } = this.#parts;
-    const { settings } = committee;
+    const settings = { ...committee.settings, ...this.#parts.settings };
     const custody = new Custody({
       engine,
       vault: memoryVault(this.#vault),
@@ -149,14 +164,29 @@ export class Machine {
       requiredConfirmations: this.#parts.requiredConfirmations,
       custody: this.#observedCustody(custody, life),
       transport: this.#parts.transportProxy?.(endpoint) ?? endpoint,
-      coordination: messageCoordination,
+      coordination: (messenger) =>
+        lyingCoordination({
+          inner: messageCoordination(messenger),
+          faults: this.coordination,
+          dice: seededDice(`coordination/${seed}/${self}/${this.#boots}`),
+          clock,
+          told: (lie) => observer.lied(lie),
+        }),
       store: this.#mortalStore(life),
-      chain: mortal(chain.server(this.server), life),
+      chain: mortal(
+        lyingChain(
+          chain.server(this.server),
+          () => this.chainLie,
+          (lie) => observer.lied(lie),
+        ),
+        life,
+      ),
       // Its rules are tested where it is; here every signature is checked by the simulation itself.
       secondOpinion: () => [],
       clock,
       ledger: slots(clock, genesisMs),
       timings: this.#parts.timings,
+      derive: remembered,
       notify: (notice) => {
         if (life.alive) observer.noticed(self, notice);
       },
@@ -190,11 +220,20 @@ export class Machine {
   mend(): void {
     this.#writeFault = null;
     this.#storeFault = null;
+    this.chainLie = null;
+    this.coordination.lies = new Set();
+    this.coordination.reveal();
   }
 
   /** With the process go the store's last writes, which the disk had not taken yet. Promises are on the disk when they are made. */
   loseLastWrites(lost: number): void {
     this.#store.powerCut(lost);
+    if (this.weakness === "promises go with the power") this.forgetPromises(Math.max(0, this.promises.length - lost));
+  }
+
+  /** One table of the store goes back by some writes, and the others do not: no write of several is whole any more. */
+  tearStore(table: number, lost: number): void {
+    this.#store.tear(table, lost);
   }
 
   /** History is lost; promises and shares are not. */
@@ -271,6 +310,16 @@ export class Machine {
     return { ...tables, ...mortal(whole, life, after) } as unknown as Store;
   }
 }
+
+const derived = new Map<string, WalletScript>();
+
+/** Committees live many lives, in which every node derives the same addresses. */
+const remembered: typeof deriveScript = (wallet, branch, index) => {
+  const key = `${wallet.scriptType} ${toHex(wallet.publicKey)} ${toHex(wallet.chainCode)} ${branch}/${index}`;
+  const script = derived.get(key) ?? deriveScript(wallet, branch, index);
+  derived.set(key, script);
+  return script;
+};
 
 const isEvent = (value: unknown): value is CustodyEvent =>
   typeof value === "object" && value !== null && "kind" in value;

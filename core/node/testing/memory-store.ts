@@ -20,6 +20,8 @@ export type MemoryStore = Store & {
   tamper(edit: (audit: AuditRow[]) => void): void;
   /** The last `lost` calls never happened, as far as nobody waited for `durable` after them. */
   powerCut(lost: number): void;
+  /** One of its tables is as it was `lost` calls ago, as far as nobody waited for `durable` since; the others stay. */
+  tear(table: number, lost: number): void;
 };
 
 export function memoryStore(): MemoryStore {
@@ -85,6 +87,14 @@ export function memoryStore(): MemoryStore {
       const kept = undoable.at(-Math.min(lost, undoable.length));
       if (lost === 0 || kept === undefined) return;
       contents = kept;
+      undoable = [];
+    },
+    tear(table, lost) {
+      const kept = undoable.at(-Math.min(lost, undoable.length));
+      if (lost === 0 || kept === undefined) return;
+      const names = Object.keys(contents) as (keyof Contents)[];
+      const name = names[table % names.length]!;
+      contents = { ...contents, [name]: kept[name] };
       undoable = [];
     },
     async close() {

@@ -1,7 +1,9 @@
 /** What happens to a cluster in one life: drawn from a seed, before anything begins. */
 import type { Scheme } from "@conclave/keys";
 import { pick, seededDice, type Dice } from "@conclave/protocol/testing";
+import { CHAIN_LIES, type ChainLie } from "./chain-lies.ts";
 import type { Size } from "./committee.ts";
+import { COORDINATION_LIES, type CoordinationLie } from "./lying-coordination.ts";
 import { LIES, type Lie } from "./liar.ts";
 import type { WriteFault } from "./machine.ts";
 import { CLEAR, type Weather } from "./network.ts";
@@ -34,6 +36,21 @@ export type Trouble =
   | { readonly kind: "chain away"; readonly node: number; readonly forMs: number }
   | { readonly kind: "chain behind"; readonly node: number; readonly forMs: number }
   | { readonly kind: "chain forgets"; readonly node: number; readonly forMs: number }
+  | { readonly kind: "chain lies"; readonly node: number; readonly lie: ChainLie; readonly forMs: number }
+  | {
+      readonly kind: "coordination lies";
+      readonly node: number;
+      readonly lies: readonly CoordinationLie[];
+      readonly forMs: number;
+    }
+  /** Killed, and one table of its store is not what the others remember. */
+  | {
+      readonly kind: "torn store";
+      readonly node: number;
+      readonly table: number;
+      readonly lost: number;
+      readonly downMs: number;
+    }
   | { readonly kind: "reorganisation"; readonly depth: number }
   | { readonly kind: "skew"; readonly node: number; readonly byMs: number };
 
@@ -92,7 +109,11 @@ export function drawScenario(seed: string, options: DrawOptions = {}): Scenario 
   const dice = seededDice(`scenario/scheme/${seed}`);
   const drawn = dice.chance(ECDSA_CHANCE) ? "dkls23-secp256k1" : "frost-secp256k1-taproot";
   const scheme = options.scheme ?? drawn;
-  const life = { ...drawTroubledLife(seed, options), scheme, rekeys: dice.chance(REKEY_CHANCE) };
+  const drawnLife = drawTroubledLife(seed, options);
+  // Of a stream of their own, too: whoever serves a node lies to it.
+  const services = drawServices(seededDice(`scenario/services/${seed}`), drawnLife.size.n);
+  const troubles = [...drawnLife.troubles, ...services];
+  const life = { ...drawnLife, troubles, scheme, rekeys: dice.chance(REKEY_CHANCE) };
   return scheme === "frost-secp256k1-taproot" ? life : pairwiseLife(life, dice);
 }
 
@@ -243,6 +264,45 @@ function drawOne(draw: Draw, dice: Dice, n: number): Scenario["troubles"] {
   return trouble.kind === "partition" ? [{ ...trouble, atMs }, over] : [{ ...trouble, atMs }];
 }
 
+/** Share of lives in which a chain server lies, a coordination lies, a store comes back torn. */
+const CHAIN_LIES_CHANCE = 0.4;
+const COORDINATION_LIES_CHANCE = 0.4;
+const TORN_STORE_CHANCE = 0.2;
+
+/** What serves the nodes lies to some of them, for a while each. */
+function drawServices(dice: Dice, n: number): Scenario["troubles"] {
+  const atMs = (): number => dice.below(HEAL_MS - 8_000);
+  const forMs = (): number => 2_000 + dice.below(20_000);
+  const some = (): readonly number[] => Array.from({ length: n }, (_, i) => i).filter(() => dice.chance(0.4));
+  const chains = dice.chance(CHAIN_LIES_CHANCE)
+    ? some().map((node) => ({
+        kind: "chain lies" as const,
+        node,
+        lie: pick(dice, CHAIN_LIES),
+        forMs: forMs(),
+        atMs: atMs(),
+      }))
+    : [];
+  const coordinations = dice.chance(COORDINATION_LIES_CHANCE)
+    ? some().map((node) => {
+        const lies = COORDINATION_LIES.filter(() => dice.chance(0.6));
+        return { kind: "coordination lies" as const, node, lies, forMs: forMs(), atMs: atMs() };
+      })
+    : [];
+  const torn = dice.chance(TORN_STORE_CHANCE)
+    ? [
+        {
+          node: dice.below(n),
+          table: dice.below(16),
+          lost: 1 + dice.below(20),
+          downMs: dice.below(5_000),
+          atMs: atMs(),
+        },
+      ]
+    : [];
+  return [...chains, ...coordinations, ...torn.map((tear) => ({ kind: "torn store" as const, ...tear }))];
+}
+
 /** 4|1, 3|2 and the like: everybody is on one of two sides. */
 function drawGroups(dice: Dice, n: number): readonly (readonly number[])[] {
   const away = new Set(Array.from({ length: 1 + dice.below(2) }, () => dice.below(n)));
@@ -269,6 +329,9 @@ export const FAULTS: readonly string[] = [
   "chain behind",
   "broadcast forgotten",
   "reorganisation",
+  "torn store",
+  ...CHAIN_LIES,
+  ...COORDINATION_LIES,
   ...[...LIES, ...PAIRWISE_LIES].map((lie) => `liar ${lie}`),
   "edge dead",
   "edge made anew",

@@ -7,7 +7,7 @@ import { createHash } from "node:crypto";
 import { toHex } from "@conclave/bytes";
 import { deriveScript, type Wallet } from "@conclave/bitcoin";
 import { rosterHash, type NodeId } from "@conclave/consensus";
-import { loadIdentity, type CustodyEvent, type CustodyPort } from "@conclave/custody";
+import { loadIdentity, type CustodyEvent, type CustodyPort, type CustodySettings } from "@conclave/custody";
 import { EnvelopeReader, memoryVault } from "@conclave/custody/testing";
 import { seededDice, type Dice } from "@conclave/protocol/testing";
 import type { Notice } from "../context.ts";
@@ -24,6 +24,7 @@ import { SimulatedNetwork } from "./network.ts";
 import type { Scenario, Trouble } from "./scenario.ts";
 import { Suspicion } from "./suspicion.ts";
 import { describe, title } from "./telling.ts";
+import { bring } from "./troubles.ts";
 import { Truth, walletOf } from "./truth.ts";
 
 /** When every life begins. */
@@ -35,7 +36,13 @@ const REQUIRED_CONFIRMATIONS = 2;
 /** An operator's time to read that an edge died. */
 const REKEY_AFTER_MS = 2_000;
 
-const TIMINGS: Timings = { ...DEFAULT_TIMINGS, chainPollMs: 4_000, rebroadcastMs: 8_000, rebroadcastLongestMs: 16_000, sweepMs: 3_000 };
+const TIMINGS: Timings = {
+  ...DEFAULT_TIMINGS,
+  chainPollMs: 4_000,
+  rebroadcastMs: 8_000,
+  rebroadcastLongestMs: 16_000,
+  sweepMs: 3_000,
+};
 
 export interface Noticed {
   readonly atMs: number;
@@ -76,6 +83,8 @@ export interface LifeOptions {
   readonly prepare?: (world: World) => void;
   /** Stands between a node (its position) and its custody, where there is no liar. */
   readonly custody?: (node: number, port: CustodyPort) => CustodyPort;
+  /** What a node's (its position) operator decided otherwise than the others. */
+  readonly settings?: (node: number) => Partial<Omit<CustodySettings, "roster">>;
   /** Whenever a node (its position) notices something. */
   readonly react?: (world: World, node: number, notice: Notice) => void;
   /** After everything is over. */
@@ -146,7 +155,9 @@ class Life {
 
   #machineParts(self: NodeId) {
     const { seed, liar } = this.#scenario;
+    const own = this.#options.settings?.(this.#committee.nodes.indexOf(self));
     const parts = {
+      ...(own !== undefined && { settings: own }),
       committee: this.#committee,
       self,
       seed,
@@ -164,6 +175,7 @@ class Life {
           this.#suspicion.forgets(node);
           this.#tell(node, `dies: ${reason}`);
         },
+        lied: (lie: string) => this.#count(lie),
       },
     };
     const position = this.#committee.nodes.indexOf(self);
@@ -198,7 +210,7 @@ class Life {
     for (const machine of this.#machines) machine.boot();
     await settled();
     this.#network.weather = weather;
-    this.#every(BLOCK_MS, () => this.#chain.mine(this.#seconds()));
+    this.#every(BLOCK_MS, () => this.#chain.mine(Math.floor(this.#clock.nowMs() / 1_000)));
     for (const trouble of troubles) this.#clock.schedule(trouble.atMs, () => this.#trouble(trouble));
     for (const wish of wishes) this.#clock.schedule(wish.atMs, () => this.#clients.wish(wish));
     if (keygen) this.#clock.schedule(500, () => this.#clients.wantKey());
@@ -228,10 +240,6 @@ class Life {
     return { machines: this.#machines, network: this.#network, chain: this.#chain, clock: this.#clock };
   }
 
-  #seconds(): number {
-    return Math.floor(this.#clock.nowMs() / 1_000);
-  }
-
   #every(periodMs: number, work: () => void): void {
     this.#clock.schedule(periodMs, () => {
       work();
@@ -242,62 +250,23 @@ class Life {
   #fund(coins: readonly bigint[]): void {
     const wallet = this.#wallet;
     for (const [i, value] of coins.entries()) this.#chain.fund(deriveScript(wallet, 0, i).scriptPubKey, value);
-    this.#chain.mine(this.#seconds());
+    this.#chain.mine(Math.floor(this.#clock.nowMs() / 1_000));
   }
 
   // What goes wrong.
 
   #trouble(trouble: Trouble): void {
     if (this.#calm) return;
-    const { nodes } = this.#committee;
-    const machine = "node" in trouble ? this.#machines[trouble.node]! : null;
     this.#tell(null, `trouble: ${JSON.stringify(trouble)}`);
-    switch (trouble.kind) {
-      case "crash":
-        if (machine!.node === null) return;
-        this.#count("crash");
-        machine!.crash("killed");
-        if (this.#powerCuts.chance(0.5)) this.#cutPower(machine!);
-        return this.#rebootAfter(machine!, trouble.downMs);
-      case "write":
-        return machine!.failAppend(trouble.skip, trouble.fault, () => {
-          this.#count(trouble.fault);
-          this.#clock.schedule(trouble.downMs, () => machine!.crash("stopped for repair"));
-          this.#rebootAfter(machine!, trouble.downMs + 1);
-        });
-      case "store write":
-        return machine!.dieAtStore(trouble.skip, () => {
-          this.#count("killed after a write to the store");
-          this.#rebootAfter(machine!, trouble.downMs + 1);
-        });
-      case "partition":
-        this.#count("partition");
-        return this.#network.partition(trouble.groups.map((group) => group.map((i) => nodes[i]!)));
-      case "reunite":
-        return this.#network.partition([]);
-      case "one-way":
-        this.#count("link cut one way");
-        return this.#network.sever(nodes[trouble.from]!, nodes[trouble.to]!);
-      case "chain away":
-        machine!.server.unreachable = true;
-        return void this.#clock.schedule(trouble.forMs, () => (machine!.server.unreachable = false));
-      case "chain behind":
-        machine!.server.blocksBehind = 2;
-        return void this.#clock.schedule(trouble.forMs, () => (machine!.server.blocksBehind = 0));
-      case "chain forgets":
-        machine!.server.forgetful = true;
-        return void this.#clock.schedule(trouble.forMs, () => (machine!.server.forgetful = false));
-      case "reorganisation":
-        return this.#chain.reorganise(Math.min(trouble.depth, this.#chain.height - 1), this.#seconds());
-      case "skew":
-        this.#count("clock skew");
-        machine!.skewMs = trouble.byMs;
-    }
-  }
-
-  #cutPower(machine: Machine): void {
-    this.#count("power cut");
-    machine.loseLastWrites(1 + this.#powerCuts.below(40));
+    bring(trouble, {
+      machines: this.#machines,
+      network: this.#network,
+      chain: this.#chain,
+      clock: this.#clock,
+      powerCuts: this.#powerCuts,
+      count: (kind) => this.#count(kind),
+      rebootAfter: (machine, delayMs) => this.#rebootAfter(machine, delayMs),
+    });
   }
 
   #rebootAfter(machine: Machine, delayMs: number): void {
@@ -340,9 +309,17 @@ class Life {
       }
       if (event.kind === "violation")
         this.#add({ kind: "banned", by: node, node: event.node, evidence: event.evidence });
+      if (event.kind === "released") this.#released(node, event);
       if (event.kind === "edgeDead") this.#add({ kind: "edge dead", by: node, between: event.between });
       if (event.kind === "edgeMade") this.#add({ kind: "edge made", by: node, peer: event.peer });
     }
+  }
+
+  #released(by: NodeId, { request, reason }: Extract<CustodyEvent, { kind: "released" }>): void {
+    const { deepest } = this.#chain;
+    const paying = [...this.#truth.proposed].filter(([, proposed]) => proposed.request === toHex(request));
+    const depth = Math.max(0, ...paying.map(([txid]) => deepest.get(txid) ?? 0));
+    this.#add({ kind: "released", by, request: toHex(request), reason, depth });
   }
 
   #learnProposal(proposal: Uint8Array): void {
@@ -438,4 +415,4 @@ class Life {
 }
 
 /** What a node may report without anything being wrong with it. */
-const EXPECTED_PROBLEMS = ["ChainUnreachable", "ChainRefused", "the chain refused"];
+const EXPECTED_PROBLEMS = ["ChainLied", "ChainUnreachable", "ChainRefused", "the chain refused"];

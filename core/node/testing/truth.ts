@@ -35,6 +35,7 @@ import {
   setupCodec,
   type Envelope,
 } from "@conclave/custody/testing";
+import { createHash } from "node:crypto";
 import { secp256k1 } from "@noble/curves/secp256k1.js";
 import type { Committee } from "./committee.ts";
 import { engine, schemes } from "./engine.ts";
@@ -61,6 +62,14 @@ export type Fact =
   /** A node said that an edge died, or that it made its own to a peer anew. */
   | { readonly kind: "edge dead"; readonly by: NodeId; readonly between: readonly [NodeId, NodeId] }
   | { readonly kind: "edge made"; readonly by: NodeId; readonly peer: NodeId }
+  /** A custody let go of a request. `depth`: of the deepest that one of its payments has ever been. */
+  | {
+      readonly kind: "released";
+      readonly by: NodeId;
+      readonly request: string;
+      readonly reason: string;
+      readonly depth: number;
+    }
   /** The chain took a transaction in, or took it back. */
   | { readonly kind: "chain"; readonly standing: readonly string[] };
 
@@ -72,6 +81,8 @@ export interface Proposed {
   readonly view: PaymentView;
 }
 
+const sha256 = (bytes: Uint8Array): Uint8Array => createHash("sha256").update(bytes).digest();
+
 type Check = (truth: Truth, fact: Fact) => string | null;
 
 export class Truth {
@@ -80,6 +91,8 @@ export class Truth {
   readonly #reader: EnvelopeReader;
   readonly #checks: Readonly<Record<string, Check>>;
   readonly #learned = new Set<string>();
+  /** By hash: those that a reader found genuine. */
+  readonly #opened = new Map<string, Envelope>();
   readonly requests = new Map<string, Request>();
   /** By transaction id. */
   readonly proposed = new Map<string, Proposed>();
@@ -104,8 +117,12 @@ export class Truth {
     this.#reader = new EnvelopeReader(engine, committee.settings.roster, rosterHash(committee.settings.roster));
   }
 
+  /** Throws `EnvelopeRefused`. Verified once, however many hear it. */
   open(wire: Uint8Array): Envelope {
-    return this.#reader.open(wire);
+    const key = toHex(sha256(wire));
+    const envelope = this.#opened.get(key) ?? this.#reader.open(wire);
+    this.#opened.set(key, envelope);
+    return envelope;
   }
 
   /** Null for what is no envelope of this roster. */
@@ -265,6 +282,14 @@ export const CHECKS: Readonly<Record<string, Check>> = {
     const stranger = fact.standing.find((txid) => !truth.proposed.has(txid));
     return stranger === undefined ? null : `${stranger} spends and nobody proposed it`;
   },
+
+  "a payment ends its request only when it is buried": (truth, fact) =>
+    fact.kind === "released" &&
+    truth.honest.has(fact.by) &&
+    fact.reason === "buried-payment" &&
+    fact.depth < truth.committee.settings.burialDepth
+      ? `${short(fact.by)} let go of ${short(fact.request)}, whose payment is ${fact.depth} blocks deep`
+      : null,
 
   "a vote is never contradicted": (truth, fact) => {
     if (fact.kind !== "said" || !truth.honest.has(fact.envelope.header.sender) || fact.envelope.header.kind !== "vote")

@@ -1,0 +1,87 @@
+/**
+ * A chain server that lies to its node: it says what no block holds, keeps quiet about what is there, and shows work that was
+ * never done. What it says of amounts and coins breaks even the promises of the port, as a bug of the adapter would.
+ */
+import { toHex } from "@conclave/bytes";
+import { hash256, type Outpoint } from "@conclave/bitcoin";
+import type { BitcoinChain, BlockHeader, Position, Utxo } from "../chain-port.ts";
+
+export const CHAIN_LIES = [
+  "confirms what waits",
+  "hides transactions",
+  "tells wrong amounts",
+  "invents coins",
+  "tells wrong heights",
+  "shows headers without work",
+] as const;
+
+export type ChainLie = (typeof CHAIN_LIES)[number];
+
+/** How deep it says that everything is. */
+const CLAIMED_DEPTH = 12;
+/** By how much it is wrong about heights. */
+const FALSE_HEIGHT = 40;
+
+/** The same server while `lie` gives null. `told` hears of every lie. */
+export function lyingChain(
+  chain: BitcoinChain,
+  lie: () => ChainLie | null,
+  told: (lie: ChainLie) => void,
+): BitcoinChain {
+  const says = (wanted: ChainLie): boolean => {
+    if (lie() !== wanted) return false;
+    told(wanted);
+    return true;
+  };
+  const unless = async <T>(hidden: T, answer: () => Promise<T>): Promise<T> =>
+    says("hides transactions") ? hidden : answer();
+  const buried = async (): Promise<Position> => {
+    const { height } = await chain.tip();
+    const at = Math.max(0, height - CLAIMED_DEPTH);
+    const header = (await chain.header(at))!;
+    return { kind: "confirmed", height: at, blockHash: header.hash, blockTime: header.time };
+  };
+  const claimsBurial = (): boolean => says("confirms what waits") || says("shows headers without work");
+  return {
+    ...chain,
+    tip: async () => {
+      const tip = await chain.tip();
+      return says("tells wrong heights") ? { ...tip, height: tip.height + FALSE_HEIGHT } : tip;
+    },
+    utxos: (script) => unless([], async () => twisted(script, await chain.utxos(script), says)),
+    history: (script) => unless([], () => chain.history(script)),
+    transaction: (txid) => unless(null, () => chain.transaction(txid)),
+    rawTransaction: (txid) => unless(null, () => chain.rawTransaction(txid)),
+    status: (txid) => unless(null, async () => (claimsBurial() ? buried() : chain.status(txid))),
+    outspend: (outpoint) => unless(null, () => chain.outspend(outpoint)),
+    // Of another transaction, if it has none of this one.
+    merkleProof: async (txid) => {
+      const proof = await chain.merkleProof(txid);
+      if (proof !== null || !claimsBurial()) return proof;
+      const at = (await buried()) as Extract<Position, { kind: "confirmed" }>;
+      return { txid, height: at.height, header: (await chain.header(at.height))!, position: 0, branch: [] };
+    },
+    headers: async (from, count) => {
+      const headers = await chain.headers(from, count);
+      if (!says("shows headers without work")) return headers;
+      return Array.from({ length: count }, (_, i) => unworked(headers[i] ?? headers.at(-1)!));
+    },
+  };
+}
+
+function twisted(script: Uint8Array, utxos: readonly Utxo[], says: (lie: ChainLie) => boolean): readonly Utxo[] {
+  if (utxos.length > 0 && says("tells wrong amounts"))
+    return utxos.map((utxo) => ({ ...utxo, value: utxo.value * 2n }));
+  if (!says("invents coins")) return utxos;
+  const outpoint: Outpoint = { txid: toHex(hash256(script)), vout: 0 };
+  const position = { kind: "confirmed", height: 0, blockHash: "00".repeat(32), blockTime: 0 } as const;
+  return [...utxos, { outpoint, scriptPubKey: script, value: 700_000n, position }];
+}
+
+/** The same header with a target that nobody's work meets: below what any network asks for. */
+function unworked(header: BlockHeader): BlockHeader {
+  const raw = header.raw.slice();
+  // Compact target 0x01010000 is 1.
+  raw.set([0, 0, 1, 1], 72);
+  return { ...header, raw };
+}
