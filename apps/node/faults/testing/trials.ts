@@ -71,6 +71,14 @@ export function faults(
   });
 }
 
+/** A suite whose servers are not installed here says so, and nothing is wrong. */
+export function skipped(suite: string, why: string): void {
+  console.log(`${suite} over ${TRANSPORT}: skipped, ${why}`);
+  const nothing = { tried: 0, held: 0, seconds: 0, peakMib: 0, figures: {} };
+  if (RESULTS_FILE !== null)
+    appendFileSync(RESULTS_FILE, `${JSON.stringify({ suite, transport: TRANSPORT, seed: SEED, ...nothing })}\n`);
+}
+
 const wordsOf = ({ suite, transport, tried, held, seconds, peakMib, seed, figures }: Result): string =>
   `${suite} over ${transport}: ${tried} tried, ${held} held, ${seconds} s, RSS at most ${peakMib} MiB, seed ${seed}` +
   Object.entries(figures)

@@ -12,7 +12,7 @@ import type { FaultyCluster } from "../cluster.ts";
 import { phaseOf } from "../phases.ts";
 import { sampled } from "../run.ts";
 import { LINE } from "../strike.ts";
-import { faults } from "../trials.ts";
+import { faults, skipped } from "../trials.ts";
 
 const AWAY_MS = 2_000;
 const PHASES = ["proposed", "voted", "begun", "round frost/sign/1", "signed", "broadcasting"];
@@ -110,4 +110,4 @@ if (missing === undefined) {
       }
     });
   });
-} else console.log(`skipped: ${missing}`);
+} else skipped("servers go away", missing);
