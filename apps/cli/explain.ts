@@ -5,6 +5,7 @@ import { EXIT, CliError, type ExitCode } from "./exit.ts";
 const EXIT_OF: { readonly [P in ProblemName]?: ExitCode } = {
   "refused-by-policy": EXIT.refused,
   "fee-too-high": EXIT.refused,
+  "approval-refused": EXIT.refused,
   "digests-not-allowed": EXIT.refused,
   "message-refused": EXIT.refused,
   "request-timeout": EXIT.timeout,

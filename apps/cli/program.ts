@@ -122,6 +122,26 @@ function addPayments(program: Command, runs: Runs): void {
     .option("--cursor <cursor>", "go on where the last page ended")
     .option("--state <state>", "only payments in this state")
     .action(runs(async () => (await import("./commands/transactions.ts")).listTransactions));
+  addApprovals(tx, runs);
+}
+
+function addApprovals(tx: Command, runs: Runs): void {
+  tx.command("pending")
+    .description("list payments that wait for a person to approve them")
+    .action(runs(async () => (await import("./commands/approvals.ts")).listPending));
+  tx.command("approve")
+    .description("approve a payment as this node's operator")
+    .argument("<txid>", 'its id, as "conclave tx pending" shows')
+    .option("--reason <text>", "for this node's record")
+    .option("--max-fee <satoshis>", "the highest fee that is approved; the one that is shown otherwise")
+    .option("--yes", "do not ask before deciding")
+    .action(runs(async () => (await import("./commands/approvals.ts")).approve));
+  tx.command("reject")
+    .description("reject a payment as this node's operator")
+    .argument("<txid>", 'its id, as "conclave tx pending" shows')
+    .requiredOption("--reason <text>", "for this node's record")
+    .option("--yes", "do not ask before deciding")
+    .action(runs(async () => (await import("./commands/approvals.ts")).reject));
 }
 
 function addCluster(program: Command, runs: Runs): void {

@@ -12,6 +12,7 @@ import {
   TooManyInputs,
 } from "@conclave/bitcoin";
 import {
+  ApprovalRefused,
   ChainLied,
   ChainUnreachable,
   IdempotencyConflict,
@@ -41,7 +42,7 @@ const PROBLEM_OF = [
   [ChainLied, "chain-unreachable"],
 ] as const;
 
-/** What the refusals of messages, presignatures and edges are called. */
+/** What the refusals of messages, presignatures, edges and approvals are called. */
 const PROBLEM_OF_CODE = {
   "unknown-key": "key-not-found",
   "not-a-message-key": "message-refused",
@@ -51,17 +52,23 @@ const PROBLEM_OF_CODE = {
   "no-presignatures": "presign-refused",
   "no-edges": "rekey-refused",
   "not-two-members": "rekey-refused",
+  unknown: "transaction-not-found",
+  over: "approval-refused",
+  "not-ready": "not-ready",
 } as const satisfies Readonly<Record<Refused["code"], string>>;
 
-type Refused = MessageRefused | PresignRefused | RekeyRefused;
+type Refused = MessageRefused | PresignRefused | RekeyRefused | ApprovalRefused;
+
+const REFUSALS = [MessageRefused, PresignRefused, RekeyRefused, ApprovalRefused] as const;
+
+const isRefused = (error: unknown): error is Refused => REFUSALS.some((type) => error instanceof type);
 
 /** The same work; what it refuses for a reason that the caller may know becomes that problem. */
 export async function translated<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    if (error instanceof MessageRefused || error instanceof PresignRefused || error instanceof RekeyRefused)
-      throw new ServiceError(PROBLEM_OF_CODE[error.code], error.message, { cause: error });
+    if (isRefused(error)) throw new ServiceError(PROBLEM_OF_CODE[error.code], error.message, { cause: error });
     if (error instanceof PaymentRefused && error.code !== "previous-too-large") throw error;
     const row = PROBLEM_OF.find(([type]) => error instanceof type);
     if (row === undefined) throw error;

@@ -7,6 +7,7 @@ import { requestCodec } from "@conclave/custody";
 import { parseCursor, parseRequestId, WalletNotReady, type Cursor, type StoredTransaction } from "@conclave/node";
 import { ascending, iso, votesOf, type Names, type ServiceParts } from "./service-answers.ts";
 import { translated } from "./service-problems.ts";
+import { approvalService } from "./approval-service.ts";
 import { signingService } from "./signing-service.ts";
 import { VERSION } from "./version.ts";
 
@@ -100,6 +101,8 @@ export function nodeService(parts: ServiceParts): NodeService {
         return { address, network, account, kind: kindOf(account), path: `${branch}/${index}`, key_id: toHex(keyId) };
       }),
 
+    ...approvalService(parts, names, show),
+
     ...signingService(parts, names),
 
     async clusterStatus() {
@@ -166,6 +169,7 @@ async function transactionOf(parts: ServiceParts, row: StoredTransaction, names:
     fee_rate: request === null ? null : Number(printFeeRate(request.payment.feeRate)),
     metadata: row.metadata,
     votes: await votesOf(parts, row.txid, names),
+    waits_for: node.waitingFor(row).map(names.nodeName),
     signers: ascending(node.signersOf(row.txid).map(names.nodeNumber)),
     confirmations: row.confirmations,
     bitcoin_txid: row.bitcoinTxid,

@@ -1,3 +1,5 @@
+export { approvalPage, approveRequest, MAX_APPROVALS, MAX_REASON_BYTES, rejectRequest } from "./approval.ts";
+export type { ApprovalPage, PendingApproval } from "./approval.ts";
 export { ApiAnswerInvalid, ApiProblem, ApiUnreachable, createClient, fillPath } from "./client.ts";
 export type { Client, ClientOptions, Fetch } from "./client.ts";
 export { clusterNode, clusterStatus, nodePage } from "./cluster.ts";

@@ -1,5 +1,6 @@
 /** Every route, once. The server, the typed client and the OpenAPI document are made from this table. */
 import { z } from "zod";
+import { approvalPage, approveRequest, rejectRequest } from "./approval.ts";
 import { clusterStatus, nodePage, rekeying, rekeyRequest } from "./cluster.ts";
 import { hexKeyId, requestId, txid } from "./fields.ts";
 import { health, readiness } from "./health.ts";
@@ -57,6 +58,18 @@ export const COMMON_PROBLEMS: readonly ProblemName[] = [
   "internal",
   "overloaded",
 ];
+
+/** Problems of approving and rejecting. */
+const DECISION_PROBLEMS = [
+  "body-not-json",
+  "parameters-invalid",
+  "transaction-not-found",
+  "approval-refused",
+  "body-too-large",
+  "media-type-unsupported",
+  "request-invalid",
+  "not-ready",
+] as const satisfies readonly ProblemName[];
 
 export const routes = {
   health: {
@@ -125,6 +138,34 @@ export const routes = {
     params: strictFields({ txid }),
     success: { status: 200, description: "As this node knows it", schema: transaction },
     problems: ["parameters-invalid", "transaction-not-found", "not-ready"],
+  },
+  approvals: {
+    method: "GET",
+    path: "/api/v1/approvals",
+    summary: "Payments that wait for a person, oldest first",
+    access: "read",
+    success: { status: 200, description: "As far as this node heard", schema: approvalPage },
+    problems: [],
+  },
+  approveTransaction: {
+    method: "POST",
+    path: "/api/v1/transactions/:txid/approve",
+    summary: "Approve a payment, as this node's operator",
+    access: "change",
+    params: strictFields({ txid }),
+    body: approveRequest,
+    success: { status: 200, description: "It is recorded; this node's vote follows", schema: transaction },
+    problems: DECISION_PROBLEMS,
+  },
+  rejectTransaction: {
+    method: "POST",
+    path: "/api/v1/transactions/:txid/reject",
+    summary: "Reject a payment, as this node's operator",
+    access: "change",
+    params: strictFields({ txid }),
+    body: rejectRequest,
+    success: { status: 200, description: "It is recorded; this node's no follows", schema: transaction },
+    problems: DECISION_PROBLEMS,
   },
   balance: {
     method: "GET",

@@ -1,4 +1,5 @@
 /** What a server needs from a node. Every method throws `ServiceError` for what the caller may know; else it is our bug. */
+import type { ApprovalPage } from "./approval.ts";
 import type { ClusterStatus, NodePage, Rekeying } from "./cluster.ts";
 import type { Health, Readiness } from "./health.ts";
 import type { KeyPage, Presigning, RequestedKey } from "./key.ts";
@@ -21,6 +22,11 @@ export interface NodeService {
   transactions(input: InputOf<"transactions">): Promise<TransactionPage>;
   /** Throws `transaction-not-found`, also for what the caller may not see. */
   transaction(input: InputOf<"transaction">): Promise<Transaction>;
+  approvals(): Promise<ApprovalPage>;
+  /** The same again changes nothing. Throws `transaction-not-found`, `approval-refused` or `not-ready`. */
+  approveTransaction(input: InputOf<"approveTransaction">): Promise<Transaction>;
+  /** The same again changes nothing. Throws `transaction-not-found`, `approval-refused` or `not-ready`. */
+  rejectTransaction(input: InputOf<"rejectTransaction">): Promise<Transaction>;
   balance(): Promise<Balance>;
   /** Throws `not-ready` for an account that has no key. */
   address(input: InputOf<"address">): Promise<WalletAddress>;

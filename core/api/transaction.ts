@@ -104,6 +104,10 @@ export const transaction = z.object({
   fee_rate: feeRate.nullable().describe("Fee rate asked for, in sat/vB; null if left to the node"),
   metadata: z.string().max(MAX_METADATA_BYTES).nullable(),
   votes,
+  waits_for: z
+    .array(nodeName)
+    .max(32)
+    .describe("Nodes whose operators have to approve it first, as far as the answering node heard"),
   signers: z.array(nodeNumber).max(32).describe("Nodes that signed, ascending; empty before signing"),
   confirmations: z.number().int().min(0).describe("Blocks on top of and including the one that holds it"),
   bitcoin_txid: bitcoinTxid.nullable().describe("Null before the transaction is signed"),

@@ -27,6 +27,7 @@ import { SafetyLog } from "./safety-log.ts";
 import type { SigningScheme } from "./scheme.ts";
 import { checkSettings, witnessesNeeded, type CustodySettings } from "./settings.ts";
 import type { ByHand } from "./spending.ts";
+import { statusOf, type CustodyStatus } from "./status.ts";
 import { openStorageSeal, type StorageSeal } from "./storage-seal.ts";
 import { Tribunal } from "./tribunal.ts";
 import { Witness } from "./witness.ts";
@@ -38,22 +39,6 @@ export interface CustodyParts {
   readonly rng: Rng;
   readonly schemes: readonly SigningScheme[];
   readonly settings: CustodySettings;
-}
-
-/** What the host may know about this custody at any time. */
-export interface CustodyStatus {
-  readonly id: NodeId;
-  readonly generation: number;
-  readonly ready: boolean;
-  /** Why it neither votes nor signs; null while it does. */
-  readonly sealed: string | null;
-  readonly keys: readonly { readonly key: Uint8Array; readonly record: Uint8Array }[];
-  readonly pendingKeys: readonly { readonly key: Uint8Array; readonly missing: readonly NodeId[] }[];
-  readonly bans: readonly Ban[];
-  /** Edges of active keys that this node has lost: it does not sign together with the peer until they made one anew. */
-  readonly deadEdges: readonly { readonly key: Uint8Array; readonly peer: NodeId }[];
-  /** Presignatures of keys, untweaked, that this node has parts of. Keys without any are left out. */
-  readonly presignatures: readonly { readonly key: Uint8Array; readonly waiting: number }[];
 }
 
 /** Wrong input: costs the message that brought it. Everything else that is thrown is a bug of ours. */
@@ -153,24 +138,17 @@ export class Custody {
   }
 
   status(): CustodyStatus {
-    return {
+    return statusOf({
       id: this.#identity.id,
       generation: this.#log.generation,
       ready: this.#speaks,
       sealed: this.#failed ?? this.#witness.behind,
-      keys: this.#keys.records(),
-      pendingKeys: this.#keys.pending().map(({ id, missing }) => ({ key: id, missing })),
+      keys: this.#keys,
+      edges: this.#edges,
+      presignatures: this.#presignatures,
       bans: this.#tribunal.bans(),
-      deadEdges: this.#keys
-        .all()
-        .flatMap(({ id, share, active }) =>
-          active ? this.#edges.lost(id, share).map((peer) => ({ key: id, peer })) : [],
-        ),
-      presignatures: this.#keys
-        .all()
-        .map(({ id }) => ({ key: id, waiting: this.#presignatures.count(id, []) }))
-        .filter(({ waiting }) => waiting > 0),
-    };
+      settings: this.#parts.settings,
+    });
   }
 
   /** Coins of a wallet that no new payment may be given; `except` is the request (hexadecimal id) that asks. */

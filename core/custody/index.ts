@@ -4,7 +4,7 @@ export type { AttemptEnvironment, AttemptPlan, Member, SessionPlan } from "./att
 export { attemptId, COORDINATOR_RANGE, coordinatorIndex, setupCodec, subjectRound } from "./attempts.ts";
 export type { AttemptSubject, EdgeEnd } from "./attempts.ts";
 export { Custody } from "./custody.ts";
-export type { CustodyParts, CustodyStatus } from "./custody.ts";
+export type { CustodyParts } from "./custody.ts";
 export { DocketRefused } from "./docket.ts";
 export { EarlyEnvelopes } from "./early.ts";
 export { EnvelopeReader, EnvelopeRefused, sealEnvelope, slotOf } from "./envelope.ts";
@@ -42,5 +42,6 @@ export type {
 export type { Edges, MadeKey, Presigning, SignatureOrder, SigningScheme } from "./scheme.ts";
 export { checkSettings, policyHash, witnessesNeeded } from "./settings.ts";
 export type { CustodySettings } from "./settings.ts";
+export type { CustodyStatus } from "./status.ts";
 export { WAITS } from "./spending.ts";
 export type { ByHand } from "./spending.ts";

@@ -38,6 +38,8 @@ export interface ByHand {
   readonly maxFee: bigint | null;
   /** For the record; may be empty. */
   readonly reason: string;
+  /** Why it is too late, as far as the host knows; null if it knows of nothing. A decision that was taken stays taken. */
+  readonly over?: string | null;
 }
 
 export interface SpendingParts {
@@ -140,7 +142,7 @@ export class Spending {
   }
 
   /** This node's operator decides. Durable when it returns; said again it changes nothing; too late it is refused. */
-  decide(id: Uint8Array, { approved, maxFee, reason }: ByHand): void {
+  decide(id: Uint8Array, { approved, maxFee, reason, over: hostsReason = null }: ByHand): void {
     const { emit, log, motion, nowMs } = this.#parts;
     const entry = motion(id);
     const latest =
@@ -152,7 +154,7 @@ export class Spending {
     const decision = intent?.decision ?? null;
     const isSame = decision?.approved === approved && (!approved || bound <= decision.maxFee);
     if (isSame) return emit({ kind: "decided", request: id, approved, maxFee: decision.maxFee, reason, isNew: false });
-    const over = intent && whyOver(intent, latest);
+    const over = (intent && whyOver(intent, latest)) ?? hostsReason;
     if (typeof over === "string") return emit({ kind: "undecided", request: id, code: "over", message: over });
     const { wallet } = entry.request;
     log.commit([{ kind: "decision", wallet, intent: id, approved, maxFee: bound, atMs: nowMs(), reason }]);

@@ -12,6 +12,7 @@ const status = (generation: number): CustodyStatus => ({
   keys: [],
   pendingKeys: [],
   bans: [],
+  recipients: null,
   deadEdges: [],
   presignatures: [],
 });

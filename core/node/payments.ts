@@ -20,6 +20,7 @@ import {
 import type { Account, Accounts } from "./accounts.ts";
 import { keepRequest, keepRevision, OWN_PROMISES } from "./ballot-records.ts";
 import type { Context } from "./context.ts";
+import { waitsForApproval } from "./manual-approvals.ts";
 import type { PaymentViews } from "./payment-views.ts";
 import { requestHex, type PaymentRecords } from "./records.ts";
 import { Reselection } from "./reselection.ts";
@@ -285,7 +286,8 @@ export class Payments {
   }
 
   /** Custody did not vote yes. Ask again while the reason may pass; otherwise say no, so that the proposer knows. */
-  async objected({ request, revision, objections }: Event<"objected">): Promise<void> {
+  async objected(event: Event<"objected">): Promise<void> {
+    const { request, revision, objections } = event;
     const { timings, clock, slowLane } = this.#context;
     const key = revisionKey(request, revision);
     const waitedMs = this.#now() - (this.#since.get(key) ?? this.#now());
@@ -294,6 +296,8 @@ export class Payments {
       return;
     }
     this.#unvoted.delete(key);
+    // Until its operator decides, or it expires.
+    if (waitsForApproval(event)) return;
     if (objections.some(({ code }) => OWN_PROMISES.has(code))) return;
     // What was given up was given up for a reason, which is told already.
     const told = objections.filter(({ code }) => code !== "abandoned" && code !== "dead");

@@ -7,6 +7,7 @@ import type { Context } from "./context.ts";
 import type { Coordinator } from "./coordinator.ts";
 import type { DeadEdges } from "./dead-edges.ts";
 import type { Delivery } from "./delivery.ts";
+import type { ManualApprovals } from "./manual-approvals.ts";
 import type { Messages } from "./messages.ts";
 import type { Payments } from "./payments.ts";
 import type { Coordination } from "./ports.ts";
@@ -22,6 +23,7 @@ export interface ReactionParts {
   readonly records: PaymentRecords;
   readonly payments: Payments;
   readonly messages: Messages;
+  readonly approvals: ManualApprovals;
   readonly deadEdges: DeadEdges;
   readonly coordinator: Coordinator;
   readonly settlement: Settlement;
@@ -123,9 +125,14 @@ export class Reactions {
         return this.#parts.coordinator.retryWaiting();
       case "sealed":
         return this.#parts.context.audit("custody.sealed", this.#parts.context.self, { reason: event.reason });
-      case "witnessed":
+      case "waits":
+        return this.#parts.approvals.waits(event);
       case "voted":
-        // Kept before, with what came beside it.
+        // Its bytes were kept before, with what came beside them.
+        return this.#parts.approvals.voted(event);
+      case "witnessed":
+      case "decided":
+      case "undecided":
         return;
       case "dropped":
         return;

@@ -25,7 +25,7 @@ const stateCell = (state: TransactionState): Cell => cell(state, TONES[state]);
 
 /** One payment as a list; absent values are left out. */
 export function renderTransaction(payment: Transaction, look: Look): string {
-  const { votes, fee_sats, fee_rate, confirmed_at, bitcoin_txid, metadata, reason, signers } = payment;
+  const { votes, fee_sats, fee_rate, confirmed_at, bitcoin_txid, metadata, reason, signers, waits_for } = payment;
   const entries: (readonly [string, Cell | undefined])[] = [
     ["Payment", cell(payment.txid)],
     ["State", stateCell(payment.state)],
@@ -37,6 +37,7 @@ export function renderTransaction(payment: Transaction, look: Look): string {
     ["Fee rate", fee_rate === null ? undefined : cell(`${fee_rate} sat/vB`)],
     ["Note", metadata === null ? undefined : cell(metadata)],
     ["Votes", cell(`${votes.approve} yes, ${votes.reject} no (${votes.required} needed)`)],
+    ["Waits for", waits_for.length === 0 ? undefined : cell(`approval on ${waits_for.join(", ")}`, "attention")],
     ["Signers", signers.length === 0 ? undefined : cell(signers.join(", "))],
     ["Bitcoin id", bitcoin_txid === null ? undefined : cell(bitcoin_txid)],
     ["Confirmations", bitcoin_txid === null ? undefined : cell(payment.confirmations)],
@@ -49,11 +50,15 @@ export function renderTransaction(payment: Transaction, look: Look): string {
   );
 }
 
+/** Throws `CliError` (usage). */
+export function parseTxid(txid = ""): string {
+  if (/^[0-9a-f]{64}$/.test(txid)) return txid;
+  throw usageError(`"${txid}" is not the id of a payment: 64 hexadecimal digits, as "conclave tx list" shows.`);
+}
+
 /** `tx status <txid>`. */
 export const showTransaction: Action = async ({ settings, out }, _options, txid = "") => {
-  if (!/^[0-9a-f]{64}$/.test(txid))
-    throw usageError(`"${txid}" is not the id of a payment: 64 hexadecimal digits, as "conclave tx list" shows.`);
-  const payment = await openReader(settings).transaction({ txid });
+  const payment = await openReader(settings).transaction({ txid: parseTxid(txid) });
   out.result(payment, (look) => renderTransaction(payment, look));
   return EXIT.ok;
 };

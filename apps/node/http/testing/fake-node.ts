@@ -1,6 +1,7 @@
 /** A node without a cluster, for testing what stands in front of one. Keeps payments in memory, by idempotency key. */
 import { createHash } from "node:crypto";
 import {
+  type ApprovalPage,
   type Balance,
   type ClusterStatus,
   fsmStateOf,
@@ -59,6 +60,13 @@ export class FakeNode implements NodeService {
   slip: object = {};
   status: ClusterStatus["status"] = "ok";
   readonly payments: Transaction[] = [];
+  /** What operators decided by hand, in order. */
+  readonly decisions: {
+    readonly txid: string;
+    readonly approved: boolean;
+    readonly reason?: string | undefined;
+    readonly max_fee_sats?: number | undefined;
+  }[] = [];
   /** Messages that were asked to be signed, oldest first. */
   readonly messages: { readonly body: MessageRequest; readonly message: Message }[] = [];
   /** States that a message shows, one for each time it is asked for; the last one stays. */
@@ -108,6 +116,43 @@ export class FakeNode implements NodeService {
     const items = this.payments.filter((payment) => state === undefined || payment.state === state);
     const next_cursor = start + limit < items.length ? `after-${start + limit}` : null;
     return this.#answer({ items: items.slice(start, start + limit), next_cursor });
+  }
+
+  async approvals(): Promise<ApprovalPage> {
+    const items = this.payments
+      .filter(({ txid }) => !this.decisions.some((decision) => decision.txid === txid))
+      .map(({ txid, account, recipient, amount_sats, metadata, created_at }) => ({
+        txid,
+        account,
+        recipient,
+        amount_sats,
+        metadata,
+        created_at,
+        label: "rent",
+        fee_sats: 141,
+        fee_rate: 1,
+        bitcoin_txid: "c0".repeat(32),
+        waits_for: ["node-1", "node-4"],
+        here: true,
+        expires_at: "2026-01-21T12:00:00.000Z",
+      }));
+    return this.#answer({ items, next_cursor: null });
+  }
+
+  async approveTransaction({ txid, body }: InputOf<"approveTransaction">): Promise<Transaction> {
+    return this.#decide(txid, { txid, approved: true, ...body });
+  }
+
+  async rejectTransaction({ txid, body }: InputOf<"rejectTransaction">): Promise<Transaction> {
+    return this.#decide(txid, { txid, approved: false, ...body });
+  }
+
+  async #decide(txid: string, decision: FakeNode["decisions"][number]): Promise<Transaction> {
+    this.calls++;
+    if (this.refusal) throw this.refusal;
+    const payment = await this.transaction({ txid });
+    this.decisions.push(decision);
+    return payment;
   }
 
   async balance(): Promise<Balance> {
@@ -275,6 +320,7 @@ export class FakeNode implements NodeService {
       fee_rate: request.fee_rate ?? null,
       metadata: request.metadata ?? null,
       votes: { approve: 0, reject: 0, required: 4, cast: [] },
+      waits_for: [],
       signers: [],
       confirmations: 0,
       bitcoin_txid: null,

@@ -1,0 +1,88 @@
+/** `conclave tx pending|approve|reject`: the real command against the real server, the node's answers chosen. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { ServiceError, type ApprovalPage } from "@conclave/api";
+import { failureIn, resultIn, scene } from "./testing/command.ts";
+import { PAYMENT, TOKEN } from "./testing/wire.ts";
+
+describe("approval by hand on the command line", () => {
+  test("pending lists what waits, where, and what the address book calls the recipient", async (t) => {
+    const { here, node } = await scene(t);
+    assert.equal((await here("tx", "pending")).stdout, "No payment waits for an approval.\n");
+    const { txid } = await node.createTransaction({ body: PAYMENT, idempotencyKey: "1" });
+    const { stdout, stderr, code } = await here("tx", "pending");
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, new RegExp(`${txid} +50000 +rent \\(bcrt1\\w+\\) +this node +node-1, node-4 `));
+    assert.equal((resultIn(await here("tx", "pending", "--json")) as ApprovalPage).items[0]?.fee_sats, 141);
+  });
+
+  test("approve sends the fee that was shown, or a higher one that was typed, and the reason", async (t) => {
+    const { here, node } = await scene(t);
+    const { txid } = await node.createTransaction({ body: PAYMENT, idempotencyKey: "1" });
+    const approved = await here("tx", "approve", txid, "--reason", "invoice 7");
+    assert.equal(approved.code, 0, approved.stderr);
+    assert.match(approved.stdout, new RegExp(`^Payment +${txid}\n`));
+    assert.equal((await here("tx", "approve", txid, "--max-fee", "0.00001btc")).code, 0);
+    assert.deepEqual(node.decisions, [
+      { txid, approved: true, reason: "invoice 7", max_fee_sats: 141 },
+      { txid, approved: true, max_fee_sats: 1_000 },
+    ]);
+  });
+
+  test("reject needs a reason, and sends it", async (t) => {
+    const { here, node } = await scene(t);
+    const { txid } = await node.createTransaction({ body: PAYMENT, idempotencyKey: "1" });
+    for (const args of [[], ["--reason", " "], ["--reason", "x".repeat(401)]]) {
+      const { code, stderr } = await here("tx", "reject", txid, ...args);
+      assert.equal(code, 2, stderr);
+      assert.match(stderr, /--reason/);
+    }
+    assert.deepEqual(node.decisions, []);
+    assert.equal((await here("tx", "reject", txid, "--reason", "never heard of them")).code, 0);
+    assert.deepEqual(node.decisions, [{ txid, approved: false, reason: "never heard of them" }]);
+  });
+
+  test("says what a decision is refused for: too late is 3, unknown 1, not ready 6, no id 2", async (t) => {
+    const { here, node } = await scene(t);
+    const txid = "ab".repeat(32);
+    for (const [problem, code] of [
+      ["approval-refused", 3],
+      ["transaction-not-found", 1],
+      ["not-ready", 6],
+    ] as const) {
+      node.refusal = new ServiceError(problem, "The node's own words.");
+      const refused = await here("tx", "approve", txid, "--json");
+      assert.equal(refused.code, code);
+      assert.deepEqual([failureIn(refused).problem, failureIn(refused).detail], [problem, "The node's own words."]);
+    }
+    assert.equal((await here("tx", "approve", "abc")).code, 2);
+  });
+
+  test("status tells which nodes wait", async (t) => {
+    const { here, node } = await scene(t);
+    const { txid } = await node.createTransaction({ body: PAYMENT, idempotencyKey: "1" });
+    node.payments[0] = { ...node.payments[0]!, waits_for: ["node-2", "node-4"] };
+    assert.match((await here("tx", "status", txid)).stdout, /\nWaits for +approval on node-2, node-4\n/);
+  });
+});
+
+describe("approval by hand over HTTP", () => {
+  test("needs the token, and bodies that say what is needed", async (t) => {
+    const { server, node } = await scene(t);
+    const { txid } = await node.createTransaction({ body: PAYMENT, idempotencyKey: "1" });
+    const post = (what: string, body: unknown, token = true): Promise<Response> =>
+      fetch(`${server.url}/api/v1/transactions/${txid}/${what}`, {
+        method: "POST",
+        headers: { "content-type": "application/json", ...(token ? { authorization: `Bearer ${TOKEN}` } : {}) },
+        body: JSON.stringify(body),
+      });
+    assert.equal((await post("approve", {}, false)).status, 401);
+    assert.equal((await post("approve", { max_fee_sats: -1 })).status, 422);
+    assert.equal((await post("approve", { fee: 1 })).status, 422);
+    assert.equal((await post("reject", {})).status, 422);
+    assert.equal((await post("reject", { reason: "é".repeat(201) })).status, 422);
+    assert.deepEqual(node.decisions, []);
+    assert.equal((await post("approve", {})).status, 200);
+    assert.deepEqual(node.decisions, [{ txid, approved: true }]);
+  });
+});
