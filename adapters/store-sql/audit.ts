@@ -12,17 +12,12 @@ import {
   type AuditRow,
 } from "@conclave/node";
 import type { Kysely, Selectable } from "kysely";
-import type { SchemaDialect } from "./dialect.ts";
 import { damaged } from "./failures.ts";
 import { atomically, wholeNumber } from "./rows.ts";
 import type { AuditTable, Schema } from "./schema.ts";
 
-export const auditOn = (db: Kysely<Schema>, { awaitAppend }: Pick<SchemaDialect, "awaitAppend">): Audit => ({
-  append: (record) =>
-    atomically(db, async (trx) => {
-      await awaitAppend(trx);
-      return append(trx, record);
-    }),
+export const auditOn = (db: Kysely<Schema>): Audit => ({
+  append: (record) => atomically(db, (trx) => append(trx, record)),
   async list({ from, limit }) {
     checkLimit(limit);
     return (await rowsFrom(db, from, limit)).map(toEntry);

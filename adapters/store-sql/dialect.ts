@@ -10,18 +10,15 @@ export interface SchemaDialect {
   readonly serial: { readonly type: "integer" | "bigserial"; readonly autoIncrement: boolean };
   /** Makes the audit log append-only: no update, no delete, no gap, whoever asks. */
   protectAuditLog(db: Kysely<unknown>): Promise<void>;
-  /** Resolves when no other transaction is appending to the audit log, and keeps others waiting until the end of this one. */
-  awaitAppend(db: Kysely<Schema>): Promise<void>;
 }
 
 /** An open database whose tables are this program's. */
 export interface Database {
-  readonly schema: SchemaDialect;
-  /** Runs work that changes nothing. */
+  /** Runs work that changes nothing, after every change that was asked for before. */
   read<T>(work: (db: Kysely<Schema>) => Promise<T>): Promise<T>;
-  /** Runs one method that changes something: all of it or nothing. May run it again if it was undone. */
+  /** Runs one method that changes something, all of it or nothing, in the order of the calls. May run it again if it was undone. */
   write<T>(work: (db: Kysely<Schema>) => Promise<T>): Promise<T>;
-  /** Runs work in a transaction. May run it again if it was undone. */
+  /** Runs work in a transaction, in the order of the calls. May run it again if it was undone. */
   transaction<T>(work: (db: Kysely<Schema>) => Promise<T>): Promise<T>;
   /** Resolves once every change made before this call survives a power cut. */
   durable(): Promise<void>;

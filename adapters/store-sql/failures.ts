@@ -10,7 +10,7 @@ function sqliteCode(cause: Error): number | undefined {
 }
 
 /** An error of SQLite or the file system, as `StoreUnavailable`. Our own mistakes pass through as they are. */
-export function sqliteUnavailable(where: string, cause: unknown): unknown {
+export function unavailable(where: string, cause: unknown): unknown {
   if (cause instanceof StoreUnavailable || !(cause instanceof Error) || !("code" in cause)) return cause;
   const code = sqliteCode(cause);
   if (code === SQLITE_BUSY)

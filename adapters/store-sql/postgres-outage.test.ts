@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { Client } from "pg";
 import { StoreUnavailable, type Store } from "@conclave/node";
 import { sampleEvent, sampleRequest } from "@conclave/node/testing";
 import { openStore } from "./store.ts";
@@ -85,10 +86,10 @@ describe("a store on PostgreSQL that loses", { skip }, () => {
 
   it("the server in mid-use goes on after its restart: nothing lost, nothing twice", async () => {
     await open();
-    let stop = false;
+    const stop = new AbortController();
     const written: string[] = [];
     const writer = async (name: string): Promise<void> => {
-      for (let n = 0; !stop; n++) {
+      for (let n = 0; !stop.signal.aborted; n++) {
         await store.audit.append(record(`${name}.${n}`));
         written.push(`${name}.${n}`);
         await store.audit.head();
@@ -103,7 +104,7 @@ describe("a store on PostgreSQL that loses", { skip }, () => {
     }
     const before = written.length;
     while (written.length < before + 20) await sleep(POLL_MS);
-    stop = true;
+    stop.abort();
     await Promise.all(writers);
     const found = await subjects(store);
     assert.deepEqual(found.toSorted(), written.toSorted());
@@ -203,24 +204,30 @@ describe("a store on PostgreSQL that loses", { skip }, () => {
     }
   });
 
-  it("a real deadlock of its own transactions to PostgreSQL's judgement does both", async () => {
+  it("a real deadlock to somebody else's transaction does its own again", async () => {
     await open();
-    for (const n of [1, 2]) await store.requests.insert(sampleRequest(n));
-    for (const n of [1, 2]) await store.events.insert(sampleEvent(n, { request: sampleRequest(n).id }));
-    let met = 0;
-    const both = [1, 2].map((first) =>
-      store.transaction(async ({ events }) => {
-        await events.update(sampleEvent(first).id, "PENDING", { reason: `first of ${first}` });
-        met++;
-        // Only the first time: whoever is undone comes back alone.
-        while (met < 2) await sleep(POLL_MS);
-        await events.update(sampleEvent(3 - first).id, "PENDING", { reason: `second of ${first}` });
-      }),
-    );
-    await Promise.all(both);
     for (const n of [1, 2]) {
-      const reasons = (await store.events.get(sampleEvent(n).id))!.reasons;
-      assert.deepEqual(reasons.toSorted(), [`first of ${n}`, `second of ${3 - n}`]);
+      await store.requests.insert(sampleRequest(n));
+      await store.events.insert(sampleEvent(n, { request: sampleRequest(n).id }));
+    }
+    const [one, two] = [sampleEvent(1).id, sampleEvent(2).id];
+    const foreign = new Client({ connectionString: server.url() });
+    await foreign.connect();
+    const touch = (id: string) => foreign.query(`update ${schema}.events set error = 'foreign' where id = $1`, [id]);
+    // It would wait for longer than we do before it looks for a circle, so that ours is the one that is undone.
+    await foreign.query("set deadlock_timeout = '1min'; begin");
+    await touch(two);
+    let tries = 0;
+    await store.transaction(async ({ events }) => {
+      await events.update(one, "PENDING", { reason: `try ${++tries}` });
+      if (tries === 1) void touch(one).then(() => foreign.query("commit"));
+      await events.update(two, "PENDING", { reason: `try ${tries}` });
+    });
+    await foreign.end();
+    assert.equal(tries, 2);
+    for (const id of [one, two]) {
+      const { reasons, error } = (await store.events.get(id))!;
+      assert.deepEqual([reasons, error], [["try 2"], "foreign"]);
     }
   });
 

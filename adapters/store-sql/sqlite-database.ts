@@ -1,7 +1,7 @@
 /** A file of its own for one process: SQLite, whose one connection does one thing after another. */
 import { Kysely } from "kysely";
 import type { Database } from "./dialect.ts";
-import { sqliteUnavailable } from "./failures.ts";
+import { unavailable } from "./failures.ts";
 import { migrate, migrationsFor } from "./migrations.ts";
 import { preparePrivateFile } from "./private-file.ts";
 import type { Schema } from "./schema.ts";
@@ -13,7 +13,7 @@ export async function openSqliteDatabase(file: string): Promise<Database> {
     preparePrivateFile(file);
     return await migrated(file);
   } catch (cause) {
-    throw sqliteUnavailable(file, cause);
+    throw unavailable(file, cause);
   }
 }
 
@@ -33,7 +33,6 @@ async function migrated(file: string): Promise<Database> {
     return outcome;
   };
   return {
-    schema: sqliteSchema,
     read: (work) => work(db),
     write: (work) => andSoon(work(db)),
     transaction: (work) => andSoon(db.transaction().execute(work)),
@@ -43,6 +42,6 @@ async function migrated(file: string): Promise<Database> {
       await db.destroy();
       await log.close();
     },
-    unavailable: (cause) => sqliteUnavailable(file, cause),
+    unavailable: (cause) => unavailable(file, cause),
   };
 }

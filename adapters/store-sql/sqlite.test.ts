@@ -242,7 +242,6 @@ describe("the migrations", () => {
     async protectAuditLog() {
       statements.push("protected");
     },
-    async awaitAppend() {},
   };
 
   it("say nothing to PostgreSQL that only SQLite understands", async () => {

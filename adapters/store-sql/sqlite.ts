@@ -134,6 +134,4 @@ export const sqliteSchema: SchemaDialect = {
   async protectAuditLog(db) {
     for (const trigger of AUDIT_TRIGGERS) await sql.raw(trigger).execute(db);
   },
-  // One connection, one transaction at a time.
-  async awaitAppend() {},
 };

@@ -16,9 +16,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { describe, it } from "node:test";
-import { StoreUnavailable, TRANSACTION_STATES, type RequestId, type Store } from "@conclave/node";
-import { sampleEvent, sampleRequest, sampleTransaction, storeContract } from "@conclave/node/testing";
+import { StoreUnavailable, TRANSACTION_STATES, type Store } from "@conclave/node";
+import { sampleRequest, sampleTransaction, storeContract } from "@conclave/node/testing";
 import { openStore } from "./store.ts";
+import { BAD_ROWS } from "./testing/index.ts";
 
 storeContract("SQLite", async () => {
   const folder = mkdtempSync(join(tmpdir(), "conclave-store-"));
@@ -195,37 +196,7 @@ describe("the tables refuse", () => {
     }),
   );
 
-  const bad: readonly [string, (store: Store) => Promise<unknown>][] = [
-    [
-      "a state that nobody knows",
-      ({ transactions }) => transactions.upsert(sampleTransaction(1, { state: "paid" as "signed" })),
-    ],
-    ["a negative amount", ({ transactions }) => transactions.upsert(sampleTransaction(1, { amountSats: -1n }))],
-    [
-      "more than 21 million bitcoin",
-      ({ transactions }) => transactions.upsert(sampleTransaction(1, { amountSats: 2_100_000_000_000_001n })),
-    ],
-    ["a negative fee", ({ transactions }) => transactions.upsert(sampleTransaction(1, { feeSats: -1n }))],
-    ["a short id", ({ requests }) => requests.insert(sampleRequest(2, { id: "ab" as RequestId }))],
-    ["an unknown event type", ({ events }) => events.insert(sampleEvent(1, { type: "MINE" as "SIGN" }))],
-    ["an unknown event status", ({ events }) => events.insert(sampleEvent(1, { status: "LOST" as "FAILED" }))],
-    [
-      "revision 0",
-      ({ requests }) =>
-        requests.insertRevision({
-          request: sampleRequest(1).id,
-          number: 0,
-          digest: "0".repeat(64),
-          body: new Uint8Array(0),
-        }),
-    ],
-    [
-      "a node status that nobody knows",
-      ({ nodes }) =>
-        nodes.set({ node: sampleRequest(1).origin, lastSeenMs: 1, status: "asleep" as "online", detail: null }),
-    ],
-  ];
-  for (const [what, write] of bad) {
+  for (const [what, write] of BAD_ROWS) {
     it(
       what,
       withStore(async (store) => {

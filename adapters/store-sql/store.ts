@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { StoreUnavailable, type Store, type StoreTables } from "@conclave/node";
 import type { Kysely } from "kysely";
 import { auditOn } from "./audit.ts";
-import type { Database, SchemaDialect } from "./dialect.ts";
+import type { Database } from "./dialect.ts";
 import { eventsOn } from "./events.ts";
 import { messagesOn } from "./messages.ts";
 import { migrate, migrationsFor } from "./migrations.ts";
@@ -41,7 +41,7 @@ async function openOnPostgres(options: PostgresOptions): Promise<Store> {
 }
 
 const TABLES: {
-  readonly [Name in keyof StoreTables]: (db: Kysely<Schema>, schema: SchemaDialect) => StoreTables[Name];
+  readonly [Name in keyof StoreTables]: (db: Kysely<Schema>) => StoreTables[Name];
 } = {
   requests: requestsOn,
   votes: votesOn,
@@ -146,7 +146,7 @@ class SqlStore implements Store {
   /** A table whose every method is a piece of work of its own. */
   #outside<Name extends keyof StoreTables>(name: Name): StoreTables[Name] {
     const database = this.#database;
-    const on = (db: Kysely<Schema>): Methods => methodsOf(TABLES[name](db, database.schema));
+    const on = (db: Kysely<Schema>): Methods => methodsOf(TABLES[name](db));
     // Made once with no database behind them, for their names.
     const entries = Object.keys(on(undefined as unknown as Kysely<Schema>)).map((method): [string, Method] => {
       const reads = (READERS[name] as readonly string[]).includes(method);
@@ -163,7 +163,7 @@ class SqlStore implements Store {
   /** Every table, inside of one transaction. */
   #inside(trx: Kysely<Schema>): StoreTables {
     const guarded = NAMES.map((name): [string, Methods] => {
-      const methods = Object.entries(methodsOf(TABLES[name](trx, this.#database.schema)));
+      const methods = Object.entries(methodsOf(TABLES[name](trx)));
       return [
         name,
         Object.fromEntries(

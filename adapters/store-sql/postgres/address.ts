@@ -35,6 +35,9 @@ const PARAMETERS = ["host", "sslmode", "sslrootcert", "sslcert", "sslkey"];
 /** `prefer` and `allow` of libpq fall back to no encryption at all when somebody in between asks for it. */
 const SSL_MODES = ["disable", "require", "verify-ca", "verify-full"] as const;
 const GROUP_AND_OTHERS = 0o077;
+/** An address up to its missing host; and what stands in for one. Labels of host names never begin or end with a hyphen. */
+const HOSTLESS = /^([a-z]+:\/\/[^/]*@)\//;
+const NO_HOST = "-none-";
 
 /**
  * Parses `postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=…&sslrootcert=FILE`; `?host=/FOLDER` names a Unix socket.
@@ -44,7 +47,8 @@ const GROUP_AND_OTHERS = 0o077;
 export function parseAddress(url: string, { passwordFile }: { readonly passwordFile?: string } = {}): PostgresAddress {
   const parsed = parseUrl(url);
   const parameters = parametersOf(parsed);
-  const host = parameters.get("host") ?? decoded(parsed.hostname.replace(/^\[(.+)\]$/, "$1"), "host");
+  const named = parsed.hostname === NO_HOST ? "" : decoded(parsed.hostname.replace(/^\[(.+)\]$/, "$1"), "host");
+  const host = parameters.get("host") ?? named;
   const user = decoded(parsed.username, "user");
   const database = decoded(parsed.pathname.slice(1), "database");
   if (host === "") refuse("it names no host");
@@ -68,7 +72,9 @@ function refuse(reason: string): never {
 }
 
 function parseUrl(url: string): URL {
-  const parsed = URL.canParse(url) ? new URL(url) : refuse("it is no URL");
+  // libpq leaves the host of a Unix socket out, which URLs of other kinds may not.
+  const whole = url.replace(HOSTLESS, `$1${NO_HOST}/`);
+  const parsed = URL.canParse(whole) ? new URL(whole) : refuse("it is no URL");
   if (parsed.protocol !== "postgres:" && parsed.protocol !== "postgresql:")
     refuse(`it begins with ${parsed.protocol}// and not with postgres://`);
   if (parsed.hash !== "") refuse("it has a part after #; write # in a password as %23");

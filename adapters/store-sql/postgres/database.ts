@@ -11,13 +11,12 @@ import type { Database } from "../dialect.ts";
 import type { Schema } from "../schema.ts";
 import { parseAddress, type PostgresAddress } from "./address.ts";
 import { MARKS_TABLE, Ownership } from "./ownership.ts";
-import { postgresSchema } from "./schema-dialect.ts";
 import { checkSchemaName } from "./schema-name.ts";
 import { CommitUnknown } from "./session.ts";
 import { sessionPool, Slots } from "./pool.ts";
 import { passes, postgresUnavailable } from "./trouble.ts";
 
-/** A node's work is a queue of short transactions; a few at a time share one sync of the server's disk. */
+/** One writes; the others answer questions meanwhile. */
 const DEFAULT_CONNECTIONS = 4;
 /** Five nodes on one server of default size (100 connections) still leave room for its operators. */
 const MAX_CONNECTIONS = 16;
@@ -101,12 +100,12 @@ interface Terms {
 }
 
 class PostgresDatabase implements Database {
-  readonly schema = postgresSchema;
   readonly #ownership: Ownership;
   readonly #terms: Terms;
   readonly #slots = new Slots();
   readonly #db: Kysely<Schema>;
-  readonly #underWay = new Set<Promise<unknown>>();
+  /** Settles when every change that was asked for so far has ended, well or not. */
+  #changes: Promise<unknown> = Promise.resolve();
 
   constructor(address: PostgresAddress, ownership: Ownership, terms: Terms) {
     this.#ownership = ownership;
@@ -115,19 +114,19 @@ class PostgresDatabase implements Database {
     this.#db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
   }
 
-  read<T>(work: (db: Kysely<Schema>) => Promise<T>): Promise<T> {
+  async read<T>(work: (db: Kysely<Schema>) => Promise<T>): Promise<T> {
+    await this.#changes;
     return this.#again(this.#deadlineMs(), () => work(this.#db));
   }
 
-  async write<T>(work: (db: Kysely<Schema>) => Promise<T>): Promise<T> {
-    const deadlineMs = this.#deadlineMs();
-    const written = this.#again(deadlineMs, () => this.#once(deadlineMs, work));
-    this.#underWay.add(written);
-    try {
-      return await written;
-    } finally {
-      this.#underWay.delete(written);
-    }
+  /** One at a time, in the order of the calls: as in a file, a call sees what was asked for before it. */
+  write<T>(work: (db: Kysely<Schema>) => Promise<T>): Promise<T> {
+    const written = this.#changes.then(() => {
+      const deadlineMs = this.#deadlineMs();
+      return this.#again(deadlineMs, () => this.#once(deadlineMs, work));
+    });
+    this.#changes = written.catch(() => undefined);
+    return written;
   }
 
   transaction<T>(work: (db: Kysely<Schema>) => Promise<T>): Promise<T> {
@@ -136,11 +135,11 @@ class PostgresDatabase implements Database {
 
   /** Every commit is on the server's disk before its write resolves; those under way are waited for. */
   async durable(): Promise<void> {
-    await Promise.allSettled(this.#underWay);
+    await this.#changes;
   }
 
   async close(): Promise<void> {
-    await Promise.allSettled(this.#underWay);
+    await this.#changes;
     await this.#db.destroy();
     await this.#ownership.close();
   }

@@ -1,6 +1,6 @@
 /** The connections that read and write: a bounded pool of `pg`, each one prepared before its first use. */
 import type { PostgresPool } from "kysely";
-import { Pool, type ClientBase, type PoolClient, type PoolConfig } from "pg";
+import { Pool, type ClientBase, type PoolClient } from "pg";
 import type { PostgresAddress } from "./address.ts";
 import type { Ownership } from "./ownership.ts";
 import { ANSWER_TIMEOUT_MS, clientConfig } from "./server.ts";
@@ -43,7 +43,8 @@ interface PoolParts {
 export function sessionPool({ address, ownership, slots, connections }: PoolParts): PostgresPool {
   const sessions = new WeakMap<ClientBase, Session>();
   const rows = new WeakMap<ClientBase, number>();
-  const join = async (client: ClientBase): Promise<void> => {
+  // The pool waits for the promise, though its types do not say so.
+  const join: (client: ClientBase) => unknown = async (client) => {
     // A connection may be lost at any time; whoever uses it next hears of it.
     client.on("error", () => {});
     const slot = slots.take();
@@ -61,8 +62,7 @@ export function sessionPool({ address, ownership, slots, connections }: PoolPart
     query_timeout: ANSWER_TIMEOUT_MS,
     max: connections,
     idleTimeoutMillis: IDLE_MS,
-    // The pool waits for it, though its types do not say so.
-    onConnect: join as NonNullable<PoolConfig["onConnect"]>,
+    onConnect: join,
   });
   pool.on("error", () => {});
   pool.on("remove", (client) => {

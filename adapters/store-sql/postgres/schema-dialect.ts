@@ -2,9 +2,6 @@
 import { sql } from "kysely";
 import type { SchemaDialect } from "../dialect.ts";
 
-/** Any number: advisory locks of transactions are counted apart from those of sessions only by who holds them. */
-const APPEND_LOCK = 0x636f_6e63;
-
 const AUDIT_TRIGGERS = [
   `create function audit_log_only_grows() returns trigger language plpgsql as
    $$ begin raise exception 'the audit log only grows'; end $$`,
@@ -35,9 +32,5 @@ export const postgresSchema: SchemaDialect = {
   serial: { type: "bigserial", autoIncrement: false },
   async protectAuditLog(db) {
     for (const trigger of AUDIT_TRIGGERS) await sql.raw(trigger).execute(db);
-  },
-  async awaitAppend(db) {
-    // A statement of its own: what the next one sees begins after the lock is ours. The schema keeps stores apart.
-    await sql`select pg_advisory_xact_lock(${sql.lit(APPEND_LOCK)}, hashtext(current_schema()))`.execute(db);
   },
 };

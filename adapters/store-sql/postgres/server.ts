@@ -30,7 +30,7 @@ export const APPLICATION_NAME = `conclave ${hostname()}/${process.pid}`.slice(0,
 const exactTypes = {
   getTypeParser: (oid: number, format?: "text" | "binary") =>
     oid === INT8_OID ? BigInt : types.getTypeParser(oid, format),
-} as NonNullable<ClientConfig["types"]>;
+};
 
 /** How every connection is made. All of it is said here, so that no variable of the environment says otherwise. */
 export const clientConfig = ({ host, port, user, database, password, ssl }: PostgresAddress): ClientConfig => ({

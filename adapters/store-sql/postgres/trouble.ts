@@ -24,7 +24,14 @@ const LOST: ReadonlySet<string> = new Set([
   "25006", // read_only_sql_transaction: this server became a standby
   "25P03", // idle_in_transaction_session_timeout: this process stood still
   "57P05", // idle_session_timeout
-  ...["ECONNRESET", "ECONNREFUSED", "ECONNABORTED", "EPIPE", "ETIMEDOUT", "EHOSTUNREACH", "ENETUNREACH", "EAI_AGAIN"],
+  "ECONNRESET",
+  "ECONNREFUSED",
+  "ECONNABORTED",
+  "EPIPE",
+  "ETIMEDOUT",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "EAI_AGAIN",
   // The Unix socket of a server that is being restarted.
   "ENOENT",
 ]);

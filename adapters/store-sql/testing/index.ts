@@ -1,3 +1,4 @@
+export { BAD_ROWS } from "./bad-rows.ts";
 export { cuttingProxy } from "./cutting-proxy.ts";
 export type { CuttingProxy } from "./cutting-proxy.ts";
 export { postgresMissing, startPostgres } from "./postgres-server.ts";
