@@ -12,6 +12,7 @@ import {
   type AuditRow,
 } from "@conclave/node";
 import type { Kysely, Selectable } from "kysely";
+import { checkpointsOn } from "./checkpoints.ts";
 import { damaged } from "./failures.ts";
 import { atomically, wholeNumber } from "./rows.ts";
 import type { AuditTable, Schema } from "./schema.ts";
@@ -24,6 +25,7 @@ export const auditOn = (db: Kysely<Schema>): Audit => ({
   },
   head: () => headOf(db),
   verify: (known) => verifyAuditRows(allRows(db), known),
+  ...checkpointsOn(db),
 });
 
 async function headOf(db: Kysely<Schema>): Promise<AuditHead> {

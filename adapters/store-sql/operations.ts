@@ -3,16 +3,19 @@ import type { NodeId } from "@conclave/consensus";
 import {
   checkLimit,
   NODE_STATUSES,
+  PRESIGNATURE_ENDS,
   VIOLATION_TYPES,
   type Addresses,
   type Nodes,
   type NodeStatus,
+  type PresignatureUse,
+  type PresignatureUses,
   type RequestId,
   type Violation,
   type Violations,
 } from "@conclave/node";
 import type { Kysely, Selectable } from "kysely";
-import { nameOf, plainBytesOrNull, wholeNumber } from "./rows.ts";
+import { atomically, inserted, nameOf, plainBytesOrNull, wholeNumber } from "./rows.ts";
 import type { NodeStatusTable, Schema, ViolationTable } from "./schema.ts";
 
 export const violationsOn = (db: Kysely<Schema>): Violations => ({
@@ -49,6 +52,36 @@ const toViolation = (row: Selectable<ViolationTable>): Violation => ({
   detectedAtMs: wholeNumber(row.detected_at),
   actionTaken: row.action_taken,
 });
+
+export const presignaturesOn = (db: Kysely<Schema>): PresignatureUses => ({
+  insert: (use) =>
+    atomically(db, async (trx) => {
+      const { presignature, key, request, end, usedAtMs } = use;
+      const outcome = await trx
+        .insertInto("presignature_usage")
+        .values({ presignature_id: presignature, key_id: key, request_id: request, outcome: end, used_at: usedAtMs })
+        .onConflict((conflict) => conflict.column("presignature_id").doNothing())
+        .executeTakeFirstOrThrow();
+      if (inserted(outcome)) return "saved";
+      const first = (await useOf(trx, presignature))!;
+      return first.end === end && first.request === request && first.key === key ? "known" : "conflict";
+    }),
+  get: (presignature) => useOf(db, presignature),
+});
+
+async function useOf(db: Kysely<Schema>, presignature: string): Promise<PresignatureUse | undefined> {
+  const all = db.selectFrom("presignature_usage").selectAll();
+  const row = await all.where("presignature_id", "=", presignature).executeTakeFirst();
+  return (
+    row && {
+      presignature: row.presignature_id,
+      key: row.key_id,
+      request: row.request_id as RequestId | null,
+      end: nameOf(PRESIGNATURE_ENDS, row.outcome),
+      usedAtMs: wholeNumber(row.used_at),
+    }
+  );
+}
 
 export const nodesOn = (db: Kysely<Schema>): Nodes => ({
   async set({ node, lastSeenMs, status, detail }) {

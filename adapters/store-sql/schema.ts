@@ -131,6 +131,23 @@ export interface AuditTable {
   hash: string;
 }
 
+export interface CheckpointTable {
+  node_id: string;
+  position: Whole;
+  hash: string;
+  at: Whole;
+  signer: string;
+  signature: Uint8Array;
+}
+
+export interface PresignatureUseTable {
+  presignature_id: string;
+  key_id: string;
+  request_id: string | null;
+  outcome: string;
+  used_at: Whole;
+}
+
 export interface Schema {
   requests: RequestTable;
   revisions: RevisionTable;
@@ -144,4 +161,6 @@ export interface Schema {
   node_status: NodeStatusTable;
   wallet_addresses: AddressTable;
   audit_log: AuditTable;
+  audit_checkpoints: CheckpointTable;
+  presignature_usage: PresignatureUseTable;
 }

@@ -181,7 +181,7 @@ describe("the SQLite file", () => {
       const db = new Kysely<object>({ dialect });
       const failing = {
         ...migrationsFor(schema),
-        "0003-fails": {
+        "0009-fails": {
           async up(db: Kysely<unknown>) {
             await db.schema.createTable("second").addColumn("a", "integer").execute();
             throw new Error("no second schema today");

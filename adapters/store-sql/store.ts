@@ -7,7 +7,7 @@ import type { Database } from "./dialect.ts";
 import { eventsOn } from "./events.ts";
 import { messagesOn } from "./messages.ts";
 import { migrate, migrationsFor } from "./migrations.ts";
-import { addressesOn, nodesOn, violationsOn } from "./operations.ts";
+import { addressesOn, nodesOn, presignaturesOn, violationsOn } from "./operations.ts";
 import type { PostgresOptions } from "./postgres/database.ts";
 import { requestsOn } from "./requests.ts";
 import type { Schema } from "./schema.ts";
@@ -48,6 +48,7 @@ const TABLES: {
   events: eventsOn,
   transactions: transactionsOn,
   messages: messagesOn,
+  presignatures: presignaturesOn,
   violations: violationsOn,
   nodes: nodesOn,
   addresses: addressesOn,
@@ -61,10 +62,11 @@ const READERS: { readonly [Name in keyof StoreTables]: readonly (keyof StoreTabl
   events: ["get", "ofRequest", "list"],
   transactions: ["get", "list"],
   messages: ["get", "list"],
+  presignatures: ["get"],
   violations: ["list"],
   nodes: ["get", "list"],
   addresses: ["next"],
-  audit: ["list", "head", "verify"],
+  audit: ["list", "head", "verify", "checkpoints", "lastCheckpoint"],
 };
 
 const NAMES = Object.keys(TABLES) as readonly (keyof StoreTables)[];
@@ -78,6 +80,7 @@ class SqlStore implements Store {
   readonly events: StoreTables["events"];
   readonly transactions: StoreTables["transactions"];
   readonly messages: StoreTables["messages"];
+  readonly presignatures: StoreTables["presignatures"];
   readonly violations: StoreTables["violations"];
   readonly nodes: StoreTables["nodes"];
   readonly addresses: StoreTables["addresses"];
@@ -94,6 +97,7 @@ class SqlStore implements Store {
     this.events = this.#outside("events");
     this.transactions = this.#outside("transactions");
     this.messages = this.#outside("messages");
+    this.presignatures = this.#outside("presignatures");
     this.violations = this.#outside("violations");
     this.nodes = this.#outside("nodes");
     this.addresses = this.#outside("addresses");

@@ -1,4 +1,13 @@
 export {
+  auditCheckpointCodec,
+  isCosigned,
+  isForked,
+  signCheckpoint,
+  signedCheckpointCodec,
+  verifyCheckpoint,
+} from "./audit-checkpoint.ts";
+export type { AuditCheckpoint, SignedCheckpoint } from "./audit-checkpoint.ts";
+export {
   addsStrike,
   BAN_DURATIONS_MS,
   bannedAt,

@@ -40,6 +40,14 @@ export type { PaymentWish } from "./payments.ts";
 export { MAX_BUFFERED_BYTES, MAX_FRAME_BYTES, MAX_STATEMENT_BYTES } from "./ports.ts";
 export type { Clock, Coordination, Ledger, Messenger, Statement, Timer, Transport, TransportHandler } from "./ports.ts";
 export type { Addresses, Branch } from "./store/addresses.ts";
+export {
+  checkpointAt,
+  checkpointDue,
+  checkpointOf,
+  checkpointRow,
+  judgeCheckpoint,
+} from "./store/audit-checkpoints.ts";
+export type { CheckpointRefusal, StoredCheckpoint } from "./store/audit-checkpoints.ts";
 export { AUDIT_GENESIS, auditHash, verifyAuditRows } from "./store/audit.ts";
 export type { Audit, AuditDetail, AuditEntry, AuditHead, AuditRecord, AuditRow, AuditVerdict } from "./store/audit.ts";
 export { EVENT_STATUSES, EVENT_TYPES } from "./store/events.ts";
@@ -55,6 +63,8 @@ export type { Saved } from "./store/outcome.ts";
 export { checkLimit, cursorAt, MAX_PAGE, parseCursor } from "./store/pages.ts";
 export type { Cursor, CursorPlace, Page, PageRequest } from "./store/pages.ts";
 export type { Store, StoreTables } from "./store/port.ts";
+export { PRESIGNATURE_ENDS } from "./store/presignature-uses.ts";
+export type { PresignatureUse, PresignatureUses } from "./store/presignature-uses.ts";
 export type { Requests, Revision, StoredRequest } from "./store/requests.ts";
 export { TRANSACTION_STATES } from "./store/transactions.ts";
 export type { StoredTransaction, Transactions, TransactionState } from "./store/transactions.ts";

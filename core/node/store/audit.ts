@@ -1,5 +1,8 @@
 /** The audit log: a chain of hashes, in which nothing is changed or taken out unnoticed. */
 import { toHex, transcript } from "@conclave/bytes";
+import type { NodeId } from "@conclave/consensus";
+import type { StoredCheckpoint } from "./audit-checkpoints.ts";
+import type { Saved } from "./outcome.ts";
 
 /** Detail of an audit entry: flat, and free of secrets. */
 export type AuditDetail = Readonly<Record<string, string | number | boolean | null>>;
@@ -39,6 +42,19 @@ export interface Audit {
   head(): Promise<AuditHead>;
   /** Recomputes the whole chain. With `known`, also requires that this earlier head is still part of it. */
   verify(known?: AuditHead): Promise<AuditVerdict>;
+  /**
+   * Keeps a checkpoint that somebody signed and the caller verified: others' of this log, and this node's of other logs.
+   * The first one of a signer at a position stays; with another hash, a further one is a `conflict`.
+   */
+  keepCheckpoint(checkpoint: StoredCheckpoint): Promise<Saved>;
+  /** Checkpoints of a node's log from position `from` on, by position, then signer. */
+  checkpoints(query: {
+    readonly node: NodeId;
+    readonly from: number;
+    readonly limit: number;
+  }): Promise<readonly StoredCheckpoint[]>;
+  /** The one with the highest position that `signer` signed of a node's log. */
+  lastCheckpoint(node: NodeId, signer: NodeId): Promise<StoredCheckpoint | undefined>;
 }
 
 /** Stands as `previous` in the first entry. */

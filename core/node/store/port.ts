@@ -11,6 +11,7 @@ import type { Audit } from "./audit.ts";
 import type { Events } from "./events.ts";
 import type { Messages } from "./messages.ts";
 import type { Nodes } from "./nodes.ts";
+import type { PresignatureUses } from "./presignature-uses.ts";
 import type { Requests } from "./requests.ts";
 import type { Transactions } from "./transactions.ts";
 import type { Violations } from "./violations.ts";
@@ -23,6 +24,7 @@ export interface StoreTables {
   readonly events: Events;
   readonly transactions: Transactions;
   readonly messages: Messages;
+  readonly presignatures: PresignatureUses;
   readonly violations: Violations;
   readonly nodes: Nodes;
   readonly addresses: Addresses;
@@ -33,7 +35,8 @@ export interface StoreTables {
 export interface Store extends StoreTables {
   /**
    * All of `work` or nothing of it; nothing is kept if it throws, and its error is passed on. `work` uses the tables it is
-   * given and never the store itself, which waits for `work` to end. No network waits inside.
+   * given and never the store itself, which waits for `work` to end. No network waits inside. Where a database lost a
+   * transaction to others or to a broken connection, `work` runs again from its start: it changes nothing but the tables.
    */
   transaction<T>(work: (tables: StoreTables) => Promise<T>): Promise<T>;
   /**

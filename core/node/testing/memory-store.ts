@@ -6,7 +6,7 @@ import { auditOver } from "./memory-store/audit.ts";
 import { copyOf, type Contents } from "./memory-store/contents.ts";
 import { eventsOver } from "./memory-store/events.ts";
 import { messagesOver } from "./memory-store/messages.ts";
-import { addressesOver, nodesOver, violationsOver } from "./memory-store/operations.ts";
+import { addressesOver, nodesOver, presignaturesOver, violationsOver } from "./memory-store/operations.ts";
 import { requestsOver } from "./memory-store/requests.ts";
 import { transactionsOver } from "./memory-store/transactions.ts";
 import { votesOver } from "./memory-store/votes.ts";
@@ -33,10 +33,12 @@ export function memoryStore(): MemoryStore {
     events: new Map(),
     transactions: new Map(),
     messages: new Map(),
+    presignatures: new Map(),
     violations: [],
     nodes: new Map(),
     addresses: new Map(),
     audit: [],
+    checkpoints: [],
   };
   let closed = false;
   /** What it held before each of the last writes that a power cut may undo; the oldest first. */
@@ -74,6 +76,7 @@ export function memoryStore(): MemoryStore {
     events: each("events"),
     transactions: each("transactions"),
     messages: each("messages"),
+    presignatures: each("presignatures"),
     violations: each("violations"),
     nodes: each("nodes"),
     addresses: each("addresses"),
@@ -111,6 +114,7 @@ const tablesOver = (contents: Contents): StoreTables => ({
   events: eventsOver(contents),
   transactions: transactionsOver(contents),
   messages: messagesOver(contents),
+  presignatures: presignaturesOver(contents),
   violations: violationsOver(contents),
   nodes: nodesOver(contents),
   addresses: addressesOver(contents),

@@ -10,8 +10,9 @@ import {
 } from "../../store/audit.ts";
 import { checkLimit } from "../../store/pages.ts";
 import type { Contents } from "./contents.ts";
+import { byText, copied } from "./rows.ts";
 
-export function auditOver({ audit }: Contents): Audit {
+export function auditOver({ audit, checkpoints }: Contents): Audit {
   const entryOf = (row: AuditRow): AuditEntry => ({ ...row, detail: JSON.parse(row.detail) as AuditDetail });
   const head = (): { position: number; hash: string } => {
     const { position, hash } = audit.at(-1) ?? { position: 0, hash: AUDIT_GENESIS };
@@ -40,5 +41,21 @@ export function auditOver({ audit }: Contents): Audit {
     },
     head: async () => head(),
     verify: (known) => verifyAuditRows(audit, known),
+    async keepCheckpoint(row) {
+      assert(row.position >= 1 && row.signature.length === 64, "a checkpoint has a position and a signature");
+      const known = checkpoints.find(
+        ({ node, position, signer }) => node === row.node && position === row.position && signer === row.signer,
+      );
+      if (known !== undefined) return known.hash === row.hash ? "known" : "conflict";
+      checkpoints.push(copied(row));
+      checkpoints.sort((a, b) => a.position - b.position || byText(a.signer, b.signer));
+      return "saved";
+    },
+    async checkpoints({ node, from, limit }) {
+      checkLimit(limit);
+      return copied(checkpoints.filter((row) => row.node === node && row.position >= from).slice(0, limit));
+    },
+    lastCheckpoint: async (node, signer) =>
+      copied(checkpoints.findLast((row) => row.node === node && row.signer === signer)),
   };
 }

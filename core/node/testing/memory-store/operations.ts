@@ -1,6 +1,7 @@
 import type { Addresses } from "../../store/addresses.ts";
 import type { Nodes } from "../../store/nodes.ts";
 import { checkLimit } from "../../store/pages.ts";
+import type { PresignatureUses } from "../../store/presignature-uses.ts";
 import type { Violations } from "../../store/violations.ts";
 import type { Contents } from "./contents.ts";
 import { byText, copied } from "./rows.ts";
@@ -17,6 +18,18 @@ export function violationsOver({ violations }: Contents): Violations {
       const matching = violations.filter((row) => row.id < before && (node === undefined || row.node === node));
       return copied(matching.reverse().slice(0, limit));
     },
+  };
+}
+
+export function presignaturesOver({ presignatures }: Contents): PresignatureUses {
+  return {
+    async insert(use) {
+      const known = presignatures.get(use.presignature);
+      if (known === undefined) presignatures.set(use.presignature, use);
+      if (known === undefined) return "saved";
+      return known.end === use.end && known.request === use.request && known.key === use.key ? "known" : "conflict";
+    },
+    get: async (presignature) => presignatures.get(presignature),
   };
 }
 

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { AUDIT_GENESIS } from "../../store/audit.ts";
 import type { WithStore } from "./place.ts";
-import { sampleAudit } from "./samples.ts";
+import { id, NODE_A, NODE_B, sampleAudit, sampleCheckpoint } from "./samples.ts";
 
 export function auditContract(withStore: WithStore): void {
   describe("the audit log", () => {
@@ -45,6 +45,27 @@ export function auditContract(withStore: WithStore): void {
           position: 2,
           reason: "not the known head",
         });
+      }),
+    );
+    it(
+      "keeps each signer's checkpoints of each log, the first one at a position",
+      withStore(async ({ audit }) => {
+        const [a2, a5, other] = [
+          sampleCheckpoint(2, { signer: NODE_A }),
+          sampleCheckpoint(5, { signer: NODE_A }),
+          sampleCheckpoint(9, { node: NODE_A }),
+        ];
+        const b5 = sampleCheckpoint(5);
+        for (const row of [b5, a5, other, a2]) assert.equal(await audit.keepCheckpoint(row), "saved");
+        assert.equal(await audit.keepCheckpoint({ ...b5, atMs: 1, signature: new Uint8Array(64) }), "known");
+        assert.equal(await audit.keepCheckpoint({ ...b5, hash: id(1) }), "conflict");
+        const node = b5.node;
+        assert.deepEqual(await audit.checkpoints({ node, from: 1, limit: 9 }), [a2, a5, b5]);
+        assert.deepEqual(await audit.checkpoints({ node, from: 3, limit: 1 }), [a5]);
+        assert.deepEqual(await audit.checkpoints({ node: NODE_B, from: 1, limit: 9 }), []);
+        assert.deepEqual(await audit.lastCheckpoint(node, NODE_A), a5);
+        assert.deepEqual(await audit.lastCheckpoint(NODE_A, NODE_B), other);
+        assert.equal(await audit.lastCheckpoint(NODE_B, NODE_A), undefined);
       }),
     );
   });

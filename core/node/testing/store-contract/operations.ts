@@ -54,6 +54,27 @@ export function operationsContract(withStore: WithStore): void {
       }),
     );
     it(
+      "knows one end of each presignature",
+      withStore(async ({ presignatures }) => {
+        const used = {
+          presignature: id(7),
+          key: id(0xce),
+          request: id(1) as RequestId,
+          end: "used",
+          usedAtMs: 9,
+        } as const;
+        const burnt = { ...used, presignature: id(8), request: null, end: "burnt" } as const;
+        assert.equal(await presignatures.insert(used), "saved");
+        assert.equal(await presignatures.insert(burnt), "saved");
+        assert.equal(await presignatures.insert({ ...used, usedAtMs: 10 }), "known");
+        assert.equal(await presignatures.insert({ ...used, request: id(2) as RequestId }), "conflict");
+        assert.equal(await presignatures.insert({ ...burnt, end: "used" }), "conflict");
+        assert.deepEqual(await presignatures.get(id(7)), used);
+        assert.deepEqual(await presignatures.get(id(8)), burnt);
+        assert.equal(await presignatures.get(id(9)), undefined);
+      }),
+    );
+    it(
       "keeps the last status of each node",
       withStore(async ({ nodes }) => {
         await nodes.set({ node: NODE_B, lastSeenMs: 1, status: "online", detail: null });

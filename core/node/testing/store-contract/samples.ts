@@ -1,5 +1,6 @@
 /** Rows that tests of a store put in. */
 import type { NodeId } from "@conclave/consensus";
+import type { StoredCheckpoint } from "../../store/audit-checkpoints.ts";
 import type { AuditRecord } from "../../store/audit.ts";
 import type { StoredEvent } from "../../store/events.ts";
 import type { EventId, RequestId } from "../../store/ids.ts";
@@ -84,3 +85,14 @@ export const sampleAudit = (n: number): AuditRecord => ({
 /** Two nodes, in the order of their ids. */
 export const NODE_A = id(0xa0) as NodeId;
 export const NODE_B = id(0xb0) as NodeId;
+
+/** Node B's signature, good or not, on a third node's log at this position. */
+export const sampleCheckpoint = (position: number, change: Partial<StoredCheckpoint> = {}): StoredCheckpoint => ({
+  node: id(0xc0) as NodeId,
+  position,
+  hash: id(0xc0000 + position),
+  atMs: 6_000 + position,
+  signer: NODE_B,
+  signature: new Uint8Array(64).fill(position),
+  ...change,
+});
