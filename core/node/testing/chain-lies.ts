@@ -3,8 +3,9 @@
  * never done. What it says of amounts and coins breaks even the promises of the port, as a bug of the adapter would.
  */
 import { toHex } from "@conclave/bytes";
-import { hash256, type Outpoint } from "@conclave/bitcoin";
+import { hash256, txidBytes, type Outpoint } from "@conclave/bitcoin";
 import type { BitcoinChain, BlockHeader, Position, Utxo } from "../chain-port.ts";
+import { mineHeader } from "./chain.ts";
 
 export const CHAIN_LIES = [
   "confirms what waits",
@@ -15,7 +16,10 @@ export const CHAIN_LIES = [
   "shows headers without work",
 ] as const;
 
-export type ChainLie = (typeof CHAIN_LIES)[number];
+export type ChainLie =
+  | (typeof CHAIN_LIES)[number]
+  /** With real work, which no proof tells apart from the network's own blocks: for tests of those who watch. */
+  | "mines blocks of its own";
 
 /** How deep it says that everything is. */
 const CLAIMED_DEPTH = 12;
@@ -41,6 +45,8 @@ export function lyingChain(
     const header = (await chain.header(at))!;
     return { kind: "confirmed", height: at, blockHash: header.hash, blockTime: header.time };
   };
+  /** What it was last asked to prove. */
+  let asked = "";
   const claimsBurial = (): boolean => says("confirms what waits") || says("shows headers without work");
   return {
     ...chain,
@@ -52,21 +58,40 @@ export function lyingChain(
     history: (script) => unless([], () => chain.history(script)),
     transaction: (txid) => unless(null, () => chain.transaction(txid)),
     rawTransaction: (txid) => unless(null, () => chain.rawTransaction(txid)),
-    status: (txid) => unless(null, async () => (claimsBurial() ? buried() : chain.status(txid))),
+    status: (txid) =>
+      unless(null, async () => (claimsBurial() || lie() === "mines blocks of its own" ? buried() : chain.status(txid))),
     outspend: (outpoint) => unless(null, () => chain.outspend(outpoint)),
     // Of another transaction, if it has none of this one.
     merkleProof: async (txid) => {
+      asked = txid;
+      if (lie() === "mines blocks of its own") {
+        const { height } = (await buried()) as Extract<Position, { kind: "confirmed" }>;
+        const [header] = blocksOver(txid, 1);
+        return { txid, height, header: header!, position: 0, branch: [] };
+      }
       const proof = await chain.merkleProof(txid);
       if (proof !== null || !claimsBurial()) return proof;
       const at = (await buried()) as Extract<Position, { kind: "confirmed" }>;
       return { txid, height: at.height, header: (await chain.header(at.height))!, position: 0, branch: [] };
     },
     headers: async (from, count) => {
+      if (lie() === "mines blocks of its own") return blocksOver(asked, count);
       const headers = await chain.headers(from, count);
       if (!says("shows headers without work")) return headers;
       return Array.from({ length: count }, (_, i) => unworked(headers[i] ?? headers.at(-1)!));
     },
   };
+}
+
+/** A block with one transaction, and more on top of it, with all the work that the test network asks for. */
+function blocksOver(txid: string, count: number): readonly BlockHeader[] {
+  const headers: BlockHeader[] = [];
+  for (let i = 0; i < count; i++) {
+    const previous = headers.at(-1)?.raw;
+    const root = i === 0 ? txidBytes(txid) : new Uint8Array(32);
+    headers.push(mineHeader(previous === undefined ? new Uint8Array(32) : hash256(previous), root, 1_750_000_000 + i));
+  }
+  return headers;
 }
 
 function twisted(script: Uint8Array, utxos: readonly Utxo[], says: (lie: ChainLie) => boolean): readonly Utxo[] {

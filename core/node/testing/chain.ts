@@ -328,7 +328,8 @@ function parse(bytes: Uint8Array): RawTransaction {
   }
 }
 
-function mineHeader(previous: Uint8Array, merkleRoot: Uint8Array, time: number): BlockHeader {
+/** A header with work at regtest's difficulty. */
+export function mineHeader(previous: Uint8Array, merkleRoot: Uint8Array, time: number): BlockHeader {
   const target = targetOf(BITS)!;
   for (let nonce = 0; ; nonce++) {
     const raw = concatBytes(uint32(4), previous, merkleRoot, uint32(time), uint32(BITS), uint32(nonce));
