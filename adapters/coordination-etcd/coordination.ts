@@ -125,6 +125,8 @@ class Member implements EtcdCoordination {
     const layout = layoutOf(options.cluster);
     const { signal } = this.#abort;
     const reading = new Reading({ layout, clock, signal, read, isOwn: (key) => this.#outbox.holds(key) });
+    /** Keys of this node that a listing shows, while there is one. */
+    let own: Set<string> | null = null;
     this.#watcher = new Watcher({
       gateway,
       prefix: layout.prefix,
@@ -133,11 +135,19 @@ class Member implements EtcdCoordination {
       longestRetryMs: intervals.longestRetryMs,
       signal,
       changed: async (event) => {
+        if (this.#outbox.holds(event.key)) own?.add(event.key);
         this.#presence.changed(event);
         if (event.kind === "put") await reading.take(event.key, event.value);
         else this.#deleted(event);
       },
-      began: () => this.#presence.clear(),
+      began: () => {
+        own = new Set();
+        this.#presence.clear();
+      },
+      listed: (revision) => {
+        if (own !== null) this.#outbox.compare(own, revision);
+        own = null;
+      },
       rewound: () => this.#rewound(),
     });
     this.#running = Promise.all([this.#watcher.run(), this.#live(this.#watcher)]);

@@ -115,7 +115,11 @@ describe("an etcd of three members that fails", { skip: etcdMissing() }, () => {
       assert.deepEqual(present(), [NODES[0]]);
       const late = await join(2);
       await eventually("its statement is told", () => late.has(statement(1).wire), told);
-      await eventually("somebody says that it leads", () => present().includes(first.coordination.status().leaderHint!), told);
+      await eventually(
+        "somebody says that it leads",
+        () => present().includes(first.coordination.status().leaderHint!),
+        told,
+      );
     } finally {
       await cable.close();
     }

@@ -149,7 +149,8 @@ export class EtcdGateway {
       return new EtcdRefused(endpoint.name, error.code, shown(this.#withoutSecrets(error.text)));
     } catch (error) {
       if (!(error instanceof EtcdLied)) throw error;
-      return new NoAnswer(`it answers with status ${status}, which is no etcd's (version 3.4 or later is needed)`);
+      const said = shown(this.#withoutSecrets(text).trim());
+      return new NoAnswer(`it answers with status ${status}, not as an etcd of version 3.4 or later does: "${said}"`);
     }
   }
 

@@ -2,7 +2,7 @@
 import { Agent as HttpAgent, request as httpRequest, type ClientRequest, type IncomingMessage } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest, type AgentOptions } from "node:https";
 import type { Clock } from "@conclave/node";
-import { EtcdLied } from "./errors.ts";
+import { EtcdLied, shown } from "./errors.ts";
 import { MAX_WATCH_MESSAGE_BYTES } from "./limits.ts";
 
 /** How a TLS connection is made; what is absent is as Node does it. */
@@ -180,22 +180,25 @@ async function* linesOf(response: IncomingMessage): AsyncGenerator<string> {
 function named(cause: unknown): Error {
   if (cause instanceof NoAnswer || cause instanceof EtcdLied) return cause;
   const { code, message } = cause as NodeJS.ErrnoException;
-  return new NoAnswer(EXPLAINED.get(code ?? "") ?? `${code ?? "failed"}: ${message}`, { cause });
+  const explained = EXPLAINED.get(code ?? "") ?? (CLIENT_REFUSED.test(code ?? "") ? CLIENT_ADVICE : null);
+  return new NoAnswer(explained ?? shown(`${code ?? "failed"}: ${message}`), { cause });
 }
+
+/** The alerts by which servers end a handshake over the client's certificate. */
+const CLIENT_REFUSED = /ALERT_(?:BAD_CERTIFICATE|CERTIFICATE_REQUIRED|CERTIFICATE_UNKNOWN|UNKNOWN_CA)/;
+const CLIENT_ADVICE = "it asks for a client certificate that it can trust: configure one of an authority that it knows";
 
 const EXPLAINED: ReadonlyMap<string, string> = new Map([
   ["ECONNREFUSED", "nothing listens there"],
   ["ECONNRESET", "the connection was cut; an etcd with TLS is asked by https"],
   ["ENOTFOUND", "its name is unknown"],
   ["SELF_SIGNED_CERT_IN_CHAIN", "its certificate comes from an authority that is not the one configured"],
+  ["CERT_SIGNATURE_FAILURE", "its certificate comes from an authority that is not the one configured"],
   ["DEPTH_ZERO_SELF_SIGNED_CERT", "its certificate is self-signed: configure its authority"],
   ["UNABLE_TO_VERIFY_LEAF_SIGNATURE", "its certificate comes from an authority that is not the one configured"],
   ["UNABLE_TO_GET_ISSUER_CERT_LOCALLY", "its certificate comes from an authority that is not the one configured"],
   ["CERT_HAS_EXPIRED", "its certificate has expired"],
   ["ERR_TLS_CERT_ALTNAME_INVALID", "its certificate is for another name: use the name it was made for"],
-  ["ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED", "it asks for a client certificate: configure one"],
-  ["ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE", "it refused this node's client certificate"],
-  ["ERR_SSL_TLSV1_ALERT_UNKNOWN_CA", "it does not know the authority of this node's client certificate"],
   ["EPROTO", "the TLS handshake failed; an etcd without TLS is asked by http"],
   ["ERR_SSL_WRONG_VERSION_NUMBER", "it speaks no TLS: ask it by http, or give it a certificate"],
 ]);

@@ -128,12 +128,22 @@ function idAt(fields: readonly Cbor[], at: number): string | null {
 function accusedBy(body: Uint8Array): string {
   try {
     const evidence = evidenceCodec.decode(body);
-    if (evidence.kind === "DoubleVote") return evidence.first.vote.voter;
-    // A fault's proof ends with the envelope that fails its check.
-    const proof = evidence.kind === "Equivocation" ? evidence.first : listOf(rawCbor.decode(evidence.proof)).at(-1);
-    return (proof instanceof Uint8Array ? labelOf(proof)?.sender : undefined) ?? "unnamed";
+    switch (evidence.kind) {
+      case "DoubleVote":
+        return evidence.first.vote.voter;
+      case "MinorityVote":
+        return evidence.vote.vote.voter;
+      case "Equivocation":
+        return senderOf(evidence.first);
+      case "ProtocolFault":
+        // Its proof ends with the envelope that fails the check.
+        return senderOf(listOf(rawCbor.decode(evidence.proof)).at(-1));
+    }
   } catch (error) {
     if (!(error instanceof CodecError)) throw error;
     return "unnamed";
   }
 }
+
+const senderOf = (wire: Cbor | undefined): string =>
+  (wire instanceof Uint8Array ? labelOf(wire)?.sender : undefined) ?? "unnamed";

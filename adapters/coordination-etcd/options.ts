@@ -1,4 +1,5 @@
 /** How a node reaches its etcd, checked before anything is sent. */
+import { X509Certificate } from "node:crypto";
 import { createSecureContext } from "node:tls";
 import type { NodeId } from "@conclave/consensus";
 import type { Clock } from "@conclave/node";
@@ -95,17 +96,16 @@ function endpointOf(text: string): URL {
   return url;
 }
 
-function checkTls(tls: EtcdTls): void {
-  for (const [name, part] of [
-    ["authority", { ca: tls.ca }],
-    ["client certificate and key", { cert: tls.cert, key: tls.key }],
-  ] as const) {
-    const given = Object.fromEntries(Object.entries(part).filter(([, value]) => value !== undefined));
+function checkTls({ ca, cert, key }: EtcdTls): void {
+  const check = (what: string, parse: () => unknown): void => {
     try {
-      createSecureContext(given);
+      parse();
     } catch {
       // OpenSSL's own words may quote what it read.
-      throw new EtcdMisconfigured(`etcd's ${name} cannot be used: they have to be PEM, and the key the certificate's`);
+      throw new EtcdMisconfigured(`etcd's ${what} cannot be used: they have to be PEM, and the key the certificate's`);
     }
-  }
+  };
+  if (ca !== undefined) check("authority", () => new X509Certificate(ca));
+  if (cert !== undefined && key !== undefined)
+    check("client certificate and key", () => createSecureContext({ cert, key }));
 }

@@ -101,9 +101,13 @@ export class Outbox {
   /** Somebody deleted a key, or its lease is over. */
   deleted(key: string, revision: bigint): void {
     const held = this.#held.get(key);
-    if (held?.written == null || held.written.revision >= revision) return;
-    if (held.restorations++ < MAX_RESTORATIONS) this.#writeAgain(held);
-    else this.#drop(held, "it was deleted again and again");
+    if (held?.written != null && held.written.revision < revision) this.#restore(held);
+  }
+
+  /** All that stands there at a revision: what should and does not, somebody took away. */
+  compare(keys: ReadonlySet<string>, revision: bigint): void {
+    for (const held of this.#held.values())
+      if (held.written !== null && held.written.revision <= revision && !keys.has(held.key)) this.#restore(held);
   }
 
   /** A lease is gone, and what was under it will be. */
@@ -126,6 +130,11 @@ export class Outbox {
     this.#pause?.cancel();
     this.#waiting.clear();
     this.#deletions.clear();
+  }
+
+  #restore(held: Held): void {
+    if (held.restorations++ < MAX_RESTORATIONS) this.#writeAgain(held);
+    else this.#drop(held, "it was deleted again and again");
   }
 
   #writeAgain(held: Held): void {

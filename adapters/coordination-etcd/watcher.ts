@@ -11,7 +11,7 @@ import type { Clock } from "@conclave/node";
 import { Backoff } from "./backoff.ts";
 import { list, watchQuestion } from "./calls.ts";
 import { sleep } from "./clock.ts";
-import { CODES, EtcdLied, EtcdRefused, shown } from "./errors.ts";
+import { CODES, EtcdLied, EtcdRefused, EtcdUnreachable, shown } from "./errors.ts";
 import type { EtcdGateway } from "./gateway.ts";
 import type { Health } from "./health.ts";
 import { AnswerTooLong, NoAnswer, type Stream } from "./http.ts";
@@ -29,12 +29,14 @@ export interface WatcherParts {
   readonly changed: (event: WatchEvent) => Promise<void>;
   /** What stands there is told from the start: whatever was known of it may be gone. */
   readonly began: () => void;
+  /** What stood there at a revision was told. */
+  readonly listed: (revision: bigint) => void;
   /** Another etcd stands there now, or the same with less in it. */
   readonly rewound: () => void;
 }
 
-/** History up to where this watch stood is gone. */
-class Compacted extends Error {}
+/** The watch cannot be resumed where it stood: that history is gone, or not there yet. */
+class MustList extends Error {}
 
 export class Watcher {
   readonly #parts: WatcherParts;
@@ -91,20 +93,24 @@ export class Watcher {
   #failed(error: unknown): void {
     const { gateway, health } = this.#parts;
     const endpoint = this.#stream?.endpoint ?? gateway.endpoint;
-    if (error instanceof Compacted) {
+    if (error instanceof MustList) {
       this.#mustList = true;
     } else if (this.#isSuspected || error instanceof EtcdLied) {
       const what = error instanceof EtcdLied ? error.message : "its watch does not show what was written";
       health.tell("lied", `etcd at ${endpoint}: ${what}`);
       gateway.avoid(endpoint);
       this.#mustList = true;
-    } else health.failed(error);
+    } else {
+      // While nobody answered, anything may have happened to what stood there.
+      if (error instanceof EtcdUnreachable) this.#mustList = true;
+      health.failed(error);
+    }
     this.#isSuspected = false;
   }
 
   /** What stands there, oldest first, a page at a time, all as of one revision. */
   async #list(): Promise<void> {
-    const { began, changed, prefix } = this.#parts;
+    const { began, changed, listed: told, prefix } = this.#parts;
     let [limit, listed, at, since] = [FIRST_PAGE_KEYS, 0, 0n, 0n];
     for (let more = true; more;) {
       const page = await this.#page(limit, since, at);
@@ -129,6 +135,7 @@ export class Watcher {
     }
     this.#moved(at);
     this.#mustList = false;
+    told(at);
   }
 
   /** Null if so many keys are too long an answer. */
@@ -137,7 +144,7 @@ export class Watcher {
     try {
       return await list(gateway, { prefix, limit, since, at });
     } catch (error) {
-      if (error instanceof EtcdRefused && error.code === CODES.outOfRange) throw new Compacted();
+      if (error instanceof EtcdRefused && error.code === CODES.outOfRange) throw new MustList();
       if (!(error instanceof AnswerTooLong)) throw error;
       if (limit < 4) throw new EtcdLied("one key makes too long an answer");
       return null;
@@ -176,9 +183,13 @@ export class Watcher {
     }
     const { header, created, canceled, compactRevision, fragment, events } = parseWatch(answer, prefix);
     if (header.cluster !== this.#cluster) throw new EtcdLied("a watch of another cluster");
-    if (compactRevision > 0n) throw new Compacted();
+    if (compactRevision > 0n) throw new MustList();
     if (canceled !== null) throw new EtcdRefused(endpoint, CODES.aborted, `the watch was ended: ${shown(canceled)}`);
-    if (created) this.#backoff.succeeded();
+    if (created) {
+      // A member that lags behind, or an etcd that was restored: a listing tells which.
+      if (header.revision < this.#revision) throw new MustList();
+      this.#backoff.succeeded();
+    }
     for (const event of events) {
       if (signal.aborted) return;
       this.#checkTime(event, header);

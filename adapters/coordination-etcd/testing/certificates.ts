@@ -12,6 +12,7 @@ export interface TestAuthority {
   readonly ca: string;
   /** etcd's gateway is a client of its own server, so that this one serves both ways. */
   readonly server: Certified;
+  /** Without a common name: where etcd has users, its gateway refuses clients whose certificate has one. */
   readonly client: Certified;
 }
 
@@ -30,10 +31,10 @@ export async function makeAuthority(): Promise<TestAuthority> {
     signingAlgorithm: ALGORITHM,
     extensions: [new x509.BasicConstraintsExtension(true, 0, true)],
   });
-  const sign = async (name: string, usages: readonly string[]): Promise<Certified> => {
+  const sign = async (subject: string, usages: readonly string[]): Promise<Certified> => {
     const own = await newKeys();
     const certificate = await x509.X509CertificateGenerator.create({
-      subject: `CN=${name}`,
+      subject,
       issuer: authority.subject,
       ...validity(),
       publicKey: own.publicKey,
@@ -52,8 +53,8 @@ export async function makeAuthority(): Promise<TestAuthority> {
   };
   return {
     ca: authority.toString("pem"),
-    server: await sign("etcd", [SERVER_AUTH, CLIENT_AUTH]),
-    client: await sign("node", [CLIENT_AUTH]),
+    server: await sign("CN=etcd", [SERVER_AUTH, CLIENT_AUTH]),
+    client: await sign("O=Conclave", [CLIENT_AUTH]),
   };
 }
 

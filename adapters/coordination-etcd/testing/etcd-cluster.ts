@@ -106,15 +106,34 @@ export class EtcdCluster {
     await this.insist("/v3/kv/compaction", { revision: (await this.revision()).toString(), physical: true });
   }
 
+  /** What an operator does for a database that is full. */
+  async makeRoom(): Promise<void> {
+    await this.compact();
+    await this.insist("/v3/maintenance/defragment", {});
+    // What was refused before may raise the alarm once more after it was taken back.
+    for (;;) {
+      const { alarms = [] } = await this.insist("/v3/maintenance/alarm", { action: "GET" });
+      if (alarms.length === 0) return;
+      for (const alarm of alarms) await this.insist("/v3/maintenance/alarm", { action: "DEACTIVATE", ...alarm });
+      await wait(100);
+    }
+  }
+
   async close(): Promise<void> {
     await Promise.all(this.members.map((member) => member.kill()));
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  /** For users and roles: nobody but root and the user may do anything afterwards. */
+  /** A user without any role. */
+  async addUser(name: string, password: string): Promise<void> {
+    // Tokens are in the members' memory, which a test may have killed.
+    await this.#becomeRoot();
+    await this.insist("/v3/auth/user/add", { name, password });
+  }
+
+  /** From now on nobody but root and this user may do anything. */
   async enableAuthentication(user: EtcdCredentials): Promise<void> {
-    const root = { name: "root", password: "test-root" };
-    await this.insist("/v3/auth/user/add", root);
+    await this.insist("/v3/auth/user/add", ROOT);
     await this.ask("/v3/auth/user/grant", { user: "root", role: "root" });
     await this.ask("/v3/auth/role/add", { name: "node" });
     const perm = { permType: "READWRITE", key: base64("/conclave/"), range_end: base64("/conclave0") };
@@ -122,16 +141,23 @@ export class EtcdCluster {
     await this.ask("/v3/auth/user/add", { name: user.user, password: user.password });
     await this.ask("/v3/auth/user/grant", { user: user.user, role: "node" });
     await this.ask("/v3/auth/enable", {});
-    this.#token = (await this.insist("/v3/auth/authenticate", root)).token ?? null;
+    await this.#becomeRoot();
+  }
+
+  async #becomeRoot(): Promise<void> {
+    this.#token = null;
+    this.#token = (await this.insist("/v3/auth/authenticate", ROOT)).token ?? null;
   }
 }
+
+const ROOT = { name: "root", password: "test-root" };
 
 /** As much of etcd's answers as tests look at. */
 export interface Answer {
   readonly header: { readonly revision: string; readonly member_id: string };
   readonly leader?: string;
   readonly token?: string;
-  readonly errors?: readonly string[];
+  readonly alarms?: readonly { readonly memberID: string; readonly alarm: string }[];
   readonly kvs?: readonly { readonly key: string; readonly value: string }[];
 }
 
