@@ -120,11 +120,22 @@ export class WalletView {
 
   /**
    * The coins with what signers want to see of them: for P2WPKH the whole transaction that made each, checked against its id.
-   * Throws what the chain throws, `ChainUnreachable` for a transaction that it does not give out now.
+   * Throws what the chain throws, `ChainUnreachable` for a transaction that it does not give out now, `ChainLied` where it said
+   * another value.
    */
   async proven(coins: readonly Coin[]): Promise<readonly Coin[]> {
     if (this.wallet.scriptType === "p2tr") return coins;
-    return Promise.all(coins.map(async (coin) => ({ ...coin, previous: await this.#previous(coin.outpoint.txid) })));
+    return Promise.all(
+      coins.map(async (coin) => {
+        const previous = await this.#previous(coin.outpoint.txid);
+        const made = parseTransaction(previous).outputs[coin.outpoint.vout];
+        if (made?.value !== coin.value)
+          throw new ChainLied(
+            `${outpointKey(coin.outpoint)} is not worth ${coin.value} sat by the transaction that made it`,
+          );
+        return { ...coin, previous };
+      }),
+    );
   }
 
   async #previous(txid: string): Promise<Uint8Array> {

@@ -12,7 +12,7 @@ import {
 } from "@conclave/bitcoin";
 import type { NodeId } from "@conclave/consensus";
 import type { Scheme } from "@conclave/keys";
-import { ChainUnreachable } from "../chain-port.ts";
+import { ChainLied, ChainUnreachable } from "../chain-port.ts";
 import type { ConclaveNode } from "../node.ts";
 import { WalletNotReady } from "../payments.ts";
 import type { RequestId } from "../store/ids.ts";
@@ -80,7 +80,7 @@ export class Clients {
       },
       (error: unknown) => {
         answered = true;
-        if (error instanceof ChainUnreachable || error instanceof WalletNotReady) return again();
+        if (AGAIN.some((passing) => error instanceof passing)) return again();
         this.#refuse(client, error);
       },
     );
@@ -118,4 +118,6 @@ export class Clients {
   }
 }
 
+/** What may be over when a client asks again. */
+const AGAIN = [ChainLied, ChainUnreachable, WalletNotReady];
 const REFUSALS = [AddressError, InsufficientFunds, FeeTooHigh, FeeTooLow, OutputBelowDust, TooManyInputs];
