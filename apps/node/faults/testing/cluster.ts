@@ -1,9 +1,10 @@
 /** A local network of real processes with wires between them, a hand on every process, and an account of what it accepted. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { sats } from "@conclave/bitcoin";
 import type { NodeId, TransportName } from "@conclave/consensus";
-import type { Notice } from "@conclave/node";
+import type { Account, Notice } from "@conclave/node";
 import { createNetwork, folderAt, readSecret, type Folder, type LocalNetwork } from "../../up/folder.ts";
 import { mineAsTheyCome } from "../../up/mining.ts";
 import { NodeEnded, type NodeProcess } from "../../up/node-process.ts";
@@ -15,6 +16,7 @@ import { freePortBase, temporaryFolder } from "../../up/testing/places.ts";
 import { until } from "../../up/testing/waiting.ts";
 import { openLines, type Lines } from "./lines.ts";
 import { memoryOf, type Memory } from "./memory.ts";
+import { takenOrder } from "./strikes/orders.ts";
 import { Witness } from "./witness.ts";
 
 /** The longest that anything here may take on a machine that has other things to do. */
@@ -33,6 +35,10 @@ export interface FaultyClusterOptions {
   readonly settings?: (place: Place) => Readonly<Record<string, unknown>>;
   /** False: nodes reach each other without wires. */
   readonly wired?: boolean;
+  /** How many coins the Taproot account gets; 60. */
+  readonly coins?: number;
+  /** Modules that every thread of a node loads before its own code. */
+  readonly preloads?: readonly string[];
 }
 
 /** What settings of a node may depend on. */
@@ -99,7 +105,7 @@ export class FaultyCluster {
       genesis_ms: Date.now(),
     };
     createNetwork(folder, network);
-    const stops: (() => Promise<void> | void)[] = [temporary.remove];
+    const stops: (() => Promise<void> | void)[] = [temporary.remove, preloading(options.preloads ?? [])];
     try {
       const portBase = await freePortBase(nodes);
       const lines = wired ? await openLines(transport, names, { portBase, seed }) : null;
@@ -119,7 +125,7 @@ export class FaultyCluster {
         stops,
         ids,
       );
-      await cluster.#makeWallet();
+      await cluster.#makeWallet(options.coins ?? COINS);
       stops.unshift(mineAsTheyCome(running, notices));
       return cluster;
     } catch (error) {
@@ -167,10 +173,10 @@ export class FaultyCluster {
    * A payment that no other looks like, asked of this node; asked again, as the same, until the node answers. Throws what it
    * refuses it with.
    */
-  async pay(node: number): Promise<Accepted> {
+  async pay(node: number, account: Account = "taproot"): Promise<Accepted> {
     const amountSats = FIRST_AMOUNT_SATS + this.#payments++;
     const wish = {
-      account: "taproot" as const,
+      account,
       recipient: DEMO_RECIPIENT,
       amount: sats(BigInt(amountSats)),
       feeRate: null,
@@ -287,19 +293,25 @@ export class FaultyCluster {
     }
   }
 
+  /** Every process ends in order; what they wrote stays until `stop`. */
+  async rest(): Promise<void> {
+    for (const index of this.stopped) this.goOn(index);
+    await Promise.all(this.running.processes.map((_, index) => this.running.stopNode(index)));
+  }
+
   async stop(): Promise<void> {
     for (const index of this.stopped) this.goOn(index);
     for (const stop of this.#stops) await stop();
   }
 
-  async #makeWallet(): Promise<void> {
+  async #makeWallet(coins: number): Promise<void> {
     const { running } = this;
     await running.voice.requestWalletKey("frost-secp256k1-taproot");
     const account = await until("a key on every node", PATIENCE_MS, async () => {
       const accounts = await Promise.all(this.awake.map((index) => this.process(index).speaker.account("taproot")));
       return accounts.every((found) => found !== null) ? accounts[0]! : undefined;
     });
-    for (let coin = 0; coin < COINS; coin++) running.chain.faucet(account.address, COIN_SATS);
+    for (let coin = 0; coin < coins; coin++) running.chain.faucet(account.address, COIN_SATS);
     running.mine();
     await until("coins", PATIENCE_MS, async () => {
       const [balance] = await running.voice.balances();
@@ -310,12 +322,27 @@ export class FaultyCluster {
   #watch(index: number): void {
     const node = this.process(index);
     void node.ended.then(({ message }) => {
-      if (this.running.processes[index] === node) this.died.push(message);
+      if (this.running.processes[index] !== node) return;
+      // It ended on an order at a durable step.
+      if (takenOrder(this.folder.root)?.node === this.network.names[index]) return;
+      this.died.push(message);
     });
   }
 }
 
 const COINS = 60;
+
+/** Every process that is started from now on loads these first, until the returned function is called. */
+function preloading(modules: readonly string[]): () => void {
+  const before = process.env["NODE_OPTIONS"];
+  const imports = modules.map((module) => `--import=${pathToFileURL(module).href}`);
+  if (imports.length > 0)
+    process.env["NODE_OPTIONS"] = [...(before === undefined ? [] : [before]), ...imports].join(" ");
+  return () => {
+    if (before === undefined) delete process.env["NODE_OPTIONS"];
+    else process.env["NODE_OPTIONS"] = before;
+  };
+}
 
 interface Parts {
   readonly running: ProcessNetwork;
