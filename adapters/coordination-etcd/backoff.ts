@@ -9,6 +9,10 @@ export class Backoff {
     this.#longestMs = longestMs;
   }
 
+  get isFailing(): boolean {
+    return this.#failures > 0;
+  }
+
   next(): number {
     return Math.min(this.#longestMs, FIRST_RETRY_MS * 2 ** Math.min(this.#failures++, 16));
   }

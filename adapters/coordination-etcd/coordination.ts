@@ -12,12 +12,19 @@ import { Health, type EtcdState } from "./health.ts";
 import { Endpoint } from "./http.ts";
 import { layoutOf } from "./layout.ts";
 import { StatementLeases } from "./leases.ts";
-import { BEAT_MS, LONGEST_RETRY_MS, PRESENCE_TTL_S, REPORT_AGAIN_MS, REQUEST_DEADLINE_MS, STALL_MS } from "./limits.ts";
+import {
+  BEAT_MS,
+  LONGEST_RETRY_MS,
+  PRESENCE_TTL_S,
+  RELIST_MS,
+  REPORT_AGAIN_MS,
+  REQUEST_DEADLINE_MS,
+  STALL_MS,
+} from "./limits.ts";
 import { checkOptions, type EtcdIntervals, type EtcdOptions } from "./options.ts";
 import { Outbox } from "./outbox.ts";
 import { Presence } from "./presence.ts";
 import { Reading } from "./reading.ts";
-import type { WatchEvent } from "./shapes.ts";
 import { Watcher } from "./watcher.ts";
 
 /** What an operator wants to know. Nothing in it decides anything. */
@@ -56,6 +63,7 @@ const USUAL_INTERVALS: EtcdIntervals = {
   beatMs: BEAT_MS,
   stallMs: STALL_MS,
   presenceMs: PRESENCE_TTL_S * 1_000,
+  relistMs: RELIST_MS,
   longestRetryMs: LONGEST_RETRY_MS,
 };
 
@@ -125,28 +133,23 @@ class Member implements EtcdCoordination {
     const layout = layoutOf(options.cluster);
     const { signal } = this.#abort;
     const reading = new Reading({ layout, clock, signal, read, isOwn: (key) => this.#outbox.holds(key) });
-    /** Keys of this node that a listing shows, while there is one. */
-    let own: Set<string> | null = null;
     this.#watcher = new Watcher({
       gateway,
       prefix: layout.prefix,
       health,
       clock,
       longestRetryMs: intervals.longestRetryMs,
+      relistMs: intervals.relistMs,
       signal,
       changed: async (event) => {
-        if (this.#outbox.holds(event.key)) own?.add(event.key);
         this.#presence.changed(event);
-        if (event.kind === "put") await reading.take(event.key, event.value);
-        else this.#deleted(event);
+        if (event.kind === "delete") return this.#outbox.deleted(event.key, event.modRevision);
+        this.#outbox.shown(event.key, event.value);
+        await reading.take(event.key, event.value);
       },
       began: () => {
-        own = new Set();
         this.#presence.clear();
-      },
-      listed: (revision) => {
-        if (own !== null) this.#outbox.compare(own, revision);
-        own = null;
+        this.#outbox.forgetShown();
       },
       rewound: () => this.#rewound(),
     });
@@ -190,6 +193,7 @@ class Member implements EtcdCoordination {
     const backoff = new Backoff(intervals.longestRetryMs);
     while (!signal.aborted) {
       try {
+        const { writes } = this.#outbox;
         await this.#presence.beat();
         const { lost, outlived } = await this.#leases.renew();
         for (const lease of lost) this.#outbox.leaseLost(lease);
@@ -198,6 +202,8 @@ class Member implements EtcdCoordination {
         backoff.succeeded();
         this.#lookAt(watcher);
         await sleep(clock, intervals.beatMs, signal);
+        // The beat came after those writes, and a watch shows things in the order in which they were done.
+        if (this.#presence.unseenMs === 0) this.#outbox.hasShown(writes);
       } catch (error) {
         if (signal.aborted) return;
         health.failed(error);
@@ -212,12 +218,7 @@ class Member implements EtcdCoordination {
     const isBusy = clock.nowMs() - watcher.movedMs < intervals.stallMs;
     if (unseenMs > (isBusy ? BUSY_PATIENCE : 1) * intervals.stallMs) {
       watcher.suspect();
-      this.#presence.forgetUnseen();
     }
-  }
-
-  #deleted({ key, modRevision }: WatchEvent): void {
-    this.#outbox.deleted(key, modRevision);
   }
 
   /** A liar may say so at every question: what is there already is not written again for it all the time. */

@@ -42,6 +42,8 @@ export const BEAT_MS = 10_000;
 export const PRESENCE_TTL_S = 60;
 /** A watch that does not show this node's own beat for so long is dead or lies. */
 export const STALL_MS = 15_000;
+/** A watch is believed for so long, then everything is listed again, by another member: what one hid, it may show. */
+export const RELIST_MS = 10 * 60_000;
 /** Who else changes this node's own key so often in a row is a second process with this node's identity. */
 export const TWIN_TAKEOVERS = 3;
 

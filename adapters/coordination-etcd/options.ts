@@ -59,6 +59,7 @@ export interface EtcdIntervals {
   readonly beatMs: number;
   readonly stallMs: number;
   readonly presenceMs: number;
+  readonly relistMs: number;
   readonly longestRetryMs: number;
 }
 

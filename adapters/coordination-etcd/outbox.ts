@@ -2,6 +2,7 @@
  * What this node has published: written to etcd by create-if-absent, tried again until it is there, put back if somebody
  * deletes it, and taken away when its topic is withdrawn. Bounded; what has no room any more is left to the mesh.
  */
+import { equalBytes } from "@conclave/bytes";
 import type { Clock, Statement, Timer } from "@conclave/node";
 import { Backoff } from "./backoff.ts";
 import { remove, swap } from "./calls.ts";
@@ -34,7 +35,9 @@ interface Held {
   readonly wire: Uint8Array;
   readonly topic: string;
   /** Where it stands in etcd; null until it does. */
-  written: { readonly revision: bigint; readonly lease: Lease } | null;
+  written: { readonly revision: bigint; readonly lease: Lease; readonly nth: number } | null;
+  /** The watch has shown it there. */
+  isShown: boolean;
   restorations: number;
   isWithdrawn: boolean;
 }
@@ -50,6 +53,7 @@ export class Outbox {
   readonly #deletions = new Map<string, bigint>();
   readonly #backoff: Backoff;
   #bytes = 0;
+  #writes = 0;
   #active = 0;
   #pause: Timer | null = null;
   #isClosed = false;
@@ -80,7 +84,15 @@ export class Outbox {
     const key = this.#parts.layout.statement(statement);
     if (this.#held.has(key)) return;
     const { topic } = statement;
-    const held: Held = { key, wire: statement.wire.slice(), topic, written: null, restorations: 0, isWithdrawn: false };
+    const held: Held = {
+      key,
+      wire: statement.wire.slice(),
+      topic,
+      written: null,
+      isShown: false,
+      restorations: 0,
+      isWithdrawn: false,
+    };
     // A deletion that was not done yet would take away what is published again.
     this.#deletions.delete(key);
     this.#held.set(key, held);
@@ -104,10 +116,26 @@ export class Outbox {
     if (held?.written != null && held.written.revision < revision) this.#restore(held);
   }
 
-  /** All that stands there at a revision: what should and does not, somebody took away. */
-  compare(keys: ReadonlySet<string>, revision: bigint): void {
+  /** The watch shows a key as it stands there. */
+  shown(key: string, value: Uint8Array): void {
+    const held = this.#held.get(key);
+    if (held !== undefined && equalBytes(held.wire, value)) held.isShown = true;
+  }
+
+  /** The watch begins again, and shows everything anew. */
+  forgetShown(): void {
+    for (const held of this.#held.values()) held.isShown = false;
+  }
+
+  /** Grows with every write that is done. */
+  get writes(): number {
+    return this.#writes;
+  }
+
+  /** The watch has shown all that was done with the first so many writes: what it did not show, etcd has not kept. */
+  hasShown(writes: number): void {
     for (const held of this.#held.values())
-      if (held.written !== null && held.written.revision <= revision && !keys.has(held.key)) this.#restore(held);
+      if (held.written !== null && held.written.nth <= writes && !held.isShown) this.#restore(held);
   }
 
   /** A lease is gone, and what was under it will be. */
@@ -140,6 +168,7 @@ export class Outbox {
   #writeAgain(held: Held): void {
     if (held.written !== null) held.written.lease.held -= 1;
     held.written = null;
+    held.isShown = false;
     this.#waiting.add(held);
     this.#work();
   }
@@ -178,7 +207,7 @@ export class Outbox {
   }
 
   #work(): void {
-    while (!this.#isClosed && this.#pause === null && this.#active < PARALLEL_WRITES) {
+    while (!this.#isClosed && this.#pause === null && this.#active < this.#parallel) {
       const job = this.#next();
       if (job === null) return;
       this.#active += 1;
@@ -187,6 +216,11 @@ export class Outbox {
         this.#work();
       });
     }
+  }
+
+  /** What fails is tried with one, not with megabytes of them. */
+  get #parallel(): number {
+    return this.#backoff.isFailing ? 1 : PARALLEL_WRITES;
   }
 
   #next(): (() => Promise<void>) | null {
@@ -232,7 +266,7 @@ export class Outbox {
     try {
       for (let tries = 0; tries < MAX_SWAPS; tries++) {
         const { header, done, found } = await swap(gateway, { key, value: wire, lease: lease.id, expected });
-        if (done) return { revision: header.revision, lease };
+        if (done) return { revision: header.revision, lease, nth: ++this.#writes };
         // An answer that was lost, or an earlier life of this node: the same bytes, which get this life's lease. Or somebody
         // put other bytes in their place, which are not what the name says: ours come back.
         expected = found?.modRevision ?? 0n;

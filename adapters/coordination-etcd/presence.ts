@@ -94,15 +94,12 @@ export class Presence {
     this.#unseenSinceMs = null;
   }
 
-  /** Everything is told from the start. */
+  /** Everything is told from the start, this node's own beat included. */
   clear(): void {
     this.#present.clear();
     this.#leader = null;
-  }
-
-  /** The watch begins again and gets its time to show the next beat. */
-  forgetUnseen(): void {
-    this.#unseenSinceMs = null;
+    if (this.#ownRevision > 0n) this.#unseenSinceMs = this.#parts.clock.nowMs();
+    this.#seenRevision = 0n;
   }
 
   /** Another etcd: what this node wrote into the one before is not there. */
@@ -110,7 +107,6 @@ export class Presence {
     this.clear();
     this.#lease = null;
     this.#isConfigured = false;
-    this.#unseenSinceMs = null;
   }
 
   /** Others see at once that this node is gone. */

@@ -1,7 +1,8 @@
 /**
  * Follows everything below the cluster's prefix without a gap: what stands there, in the order in which it was written, then
  * each change from that revision on. A connection that ends is resumed after the last change that was read; history that is
- * gone is replaced by what stands there now.
+ * gone is replaced by what stands there now. That is looked at again every few minutes, by another member, in case one hid
+ * something.
  *
  * Progress notifications are understood and not asked for: in etcd 3.4.23 they may run ahead of events (etcd's issue 15220),
  * so that resuming after one could skip some. This node's own beat is an event every few seconds and shows more: that this
@@ -24,13 +25,12 @@ export interface WatcherParts {
   readonly health: Health;
   readonly clock: Clock;
   readonly longestRetryMs: number;
+  readonly relistMs: number;
   readonly signal: AbortSignal;
   /** One change, or one key of those that stand there. The next comes when this one is read. */
   readonly changed: (event: WatchEvent) => Promise<void>;
   /** What stands there is told from the start: whatever was known of it may be gone. */
   readonly began: () => void;
-  /** What stood there at a revision was told. */
-  readonly listed: (revision: bigint) => void;
   /** Another etcd stands there now, or the same with less in it. */
   readonly rewound: () => void;
 }
@@ -47,6 +47,7 @@ export class Watcher {
   /** Whether to look at what stands there before following: at first, and whenever the revision may be wrong. */
   #mustList = true;
   #isSuspected = false;
+  #isRenewed = false;
   #stream: Stream | null = null;
   #movedMs: number;
 
@@ -69,6 +70,8 @@ export class Watcher {
   async run(): Promise<void> {
     const { signal, clock } = this.#parts;
     while (!signal.aborted) {
+      this.#isSuspected = false;
+      this.#isRenewed = false;
       try {
         if (this.#mustList) await this.#list();
         await this.#follow();
@@ -95,6 +98,9 @@ export class Watcher {
     const endpoint = this.#stream?.endpoint ?? gateway.endpoint;
     if (error instanceof MustList) {
       this.#mustList = true;
+    } else if (this.#isRenewed && error instanceof NoAnswer) {
+      gateway.avoid(endpoint);
+      this.#mustList = true;
     } else if (this.#isSuspected || error instanceof EtcdLied) {
       const what = error instanceof EtcdLied ? error.message : "its watch does not show what was written";
       health.tell("lied", `etcd at ${endpoint}: ${what}`);
@@ -105,12 +111,11 @@ export class Watcher {
       if (error instanceof EtcdUnreachable) this.#mustList = true;
       health.failed(error);
     }
-    this.#isSuspected = false;
   }
 
   /** What stands there, oldest first, a page at a time, all as of one revision. */
   async #list(): Promise<void> {
-    const { began, changed, listed: told, prefix } = this.#parts;
+    const { began, changed, prefix } = this.#parts;
     let [limit, listed, at, since] = [FIRST_PAGE_KEYS, 0, 0n, 0n];
     for (let more = true; more;) {
       const page = await this.#page(limit, since, at);
@@ -135,7 +140,6 @@ export class Watcher {
     }
     this.#moved(at);
     this.#mustList = false;
-    told(at);
   }
 
   /** Null if so many keys are too long an answer. */
@@ -166,10 +170,18 @@ export class Watcher {
   }
 
   async #follow(): Promise<void> {
-    const { gateway, prefix } = this.#parts;
+    const { gateway, prefix, clock, relistMs } = this.#parts;
     const stream = await gateway.stream("/v3/watch", watchQuestion(prefix, this.#revision + 1n));
     this.#stream = stream;
-    for await (const line of stream.lines) if (line !== "") await this.#message(line);
+    const renewal = clock.schedule(relistMs, () => {
+      this.#isRenewed = true;
+      stream.close();
+    });
+    try {
+      for await (const line of stream.lines) if (line !== "") await this.#message(line);
+    } finally {
+      renewal.cancel();
+    }
     throw new NoAnswer("the watch ended");
   }
 

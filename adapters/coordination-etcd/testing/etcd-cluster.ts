@@ -201,6 +201,8 @@ async function spawnMembers({ members: count = 1, authority, quotaBytes }: EtcdC
       "heartbeat-interval": HEARTBEAT_MS,
       "election-timeout": ELECTION_MS,
       "unsafe-no-fsync": true,
+      // Passwords of tests need no protection from guessing, which costs a second each.
+      "bcrypt-cost": 4,
       logger: "zap",
       "log-level": "warn",
       ...(quotaBytes === undefined ? {} : { "quota-backend-bytes": quotaBytes }),

@@ -15,7 +15,14 @@ export interface TestNode {
 }
 
 /** Quick ones, so that tests do not wait. */
-export const QUICK = { requestMs: 1_500, beatMs: 150, stallMs: 2_000, presenceMs: 2_000, longestRetryMs: 400 };
+export const QUICK = {
+  requestMs: 1_500,
+  beatMs: 150,
+  stallMs: 2_000,
+  presenceMs: 2_000,
+  relistMs: 60_000,
+  longestRetryMs: 400,
+};
 
 export async function startNode(
   id: NodeId,
