@@ -4,6 +4,7 @@ import type { NodeId } from "@conclave/consensus";
 import type { Coordination } from "@conclave/node";
 import { coordinationContract, type CoordinationPlace } from "@conclave/node/testing";
 import type { EtcdCoordination } from "./index.ts";
+import { startFakeEtcd, type FakeEtcd } from "./testing/fake-etcd.ts";
 import { etcdMissing, startEtcd, type EtcdCluster } from "./testing/index.ts";
 import { NODES, QUICK, startNode } from "./testing/nodes.ts";
 import { eventually } from "./testing/patience.ts";
@@ -12,10 +13,16 @@ import { eventually } from "./testing/patience.ts";
 const BEAT_MS = 40;
 
 let etcd: EtcdCluster;
+let fake: FakeEtcd;
 let places = 0;
 
+interface Served {
+  readonly endpoints: readonly string[];
+  revision(): Promise<bigint>;
+}
+
 /** Three nodes on a prefix of their own. One that is away has left; one that comes back is a new process. */
-async function makePlace(): Promise<CoordinationPlace> {
+async function makePlace(served: Served): Promise<CoordinationPlace> {
   places += 1;
   const cluster = `contract-${places}`;
   const open = new Map<NodeId, EtcdCoordination>();
@@ -24,7 +31,7 @@ async function makePlace(): Promise<CoordinationPlace> {
   const join = async (id: NodeId): Promise<void> => {
     const intervals = { ...QUICK, beatMs: BEAT_MS };
     const { coordination } = await startNode(id, {
-      endpoints: etcd.endpoints,
+      endpoints: served.endpoints,
       cluster,
       intervals,
       read: (wire) => heard.get(id)!.push(toHex(wire)),
@@ -45,7 +52,7 @@ async function makePlace(): Promise<CoordinationPlace> {
     const present = [...open.values()];
     const seen = () => present.map((coordination) => coordination.status());
     await eventually("everything is written", () => seen().every(({ waiting }) => waiting === 0), seen);
-    const revision = await etcd.revision();
+    const revision = await served.revision();
     await eventually("everything is read", () => seen().every((status) => BigInt(status.revision) >= revision), seen);
   };
   return {
@@ -67,5 +74,15 @@ describe("etcd of three members", { skip: missing }, () => {
     etcd = await startEtcd({ members: 3 });
   });
   after(() => etcd.close());
-  coordinationContract("etcd", makePlace, { missing });
+  coordinationContract("etcd", () => makePlace(etcd), { missing });
+});
+
+describe("the etcd that tests lie with", () => {
+  before(async () => {
+    fake = await startFakeEtcd();
+  });
+  after(() => fake.close());
+  coordinationContract("etcd in memory", () =>
+    makePlace({ endpoints: [fake.url], revision: () => Promise.resolve(fake.revision) }),
+  );
 });
