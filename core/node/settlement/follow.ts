@@ -93,13 +93,14 @@ export class Follower {
   async #inBlock(watched: Watched, position: Extract<Position, { kind: "confirmed" }>, tip: Tip): Promise<void> {
     const { requiredConfirmations, burialDepth, mailbox } = this.#parts.context;
     const { height, blockHash: hash, blockTime: time } = position;
-    if (watched.block?.hash !== hash) watched.provenDepth = 0;
+    if (watched.block?.hash !== hash) Object.assign(watched, { provenDepth: 0, told: 0 });
     Object.assign(watched, { block: { height, hash, time }, broadcasts: 0, waitingSinceMs: null, trouble: null });
     const claimed = depthOf(position, tip.height);
     const confirmations = await this.#shown(watched, claimed);
     // A claim without proof is shown as what it may well be: on its way.
     if (confirmations === 0) return this.#seen(watched);
-    if (isTold(confirmations, Math.max(requiredConfirmations, burialDepth))) {
+    if (isWorthTelling(watched.told, confirmations, Math.max(requiredConfirmations, burialDepth))) {
+      watched.told = confirmations;
       const event = { kind: "confirmed" as const, confirmations, requiredConfirmations };
       const fields = { confirmations, confirmedAtMs: time * 1_000, reason: null };
       await mailbox.run(() => this.#parts.records.apply(watched.request, event, fields));
@@ -123,8 +124,7 @@ export class Follower {
   /** Out of its block again: a reorganisation took it back. */
   async #unconfirmed(watched: Watched): Promise<void> {
     const { context, records } = this.#parts;
-    watched.block = null;
-    watched.provenDepth = 0;
+    Object.assign(watched, { block: null, provenDepth: 0, told: 0 });
     const row = await context.store.transactions.get(watched.request);
     if (row === undefined || row.confirmations === 0) return;
     await records.apply(watched.request, { kind: "reorganised" }, { confirmations: 0, confirmedAtMs: null });
@@ -149,7 +149,7 @@ export class Follower {
     const rawTx = view && (await context.chain.rawTransaction(txid));
     if (!view || !rawTx) return false;
     await context.audit("transaction.replaced", watched.request, { was: watched.txid, by: txid });
-    Object.assign(watched, { txid, rawTx, broadcasts: 0, block: null, provenDepth: 0, trouble: null });
+    Object.assign(watched, { txid, rawTx, broadcasts: 0, block: null, provenDepth: 0, told: 0, trouble: null });
     const fields = { signedTx: rawTx, bitcoinTxid: txid, feeSats: view.fee };
     await context.mailbox.run(() => records.apply(watched.request, { kind: "signatureComplete" }, fields));
     return true;
@@ -192,5 +192,6 @@ export class Follower {
   }
 }
 
-const isTold = (confirmations: number, deep: number): boolean =>
-  confirmations <= deep || confirmations % CONFIRMATION_STEP === 0;
+const isWorthTelling = (told: number, confirmations: number, deep: number): boolean =>
+  (told < deep && confirmations !== told) ||
+  Math.floor(confirmations / CONFIRMATION_STEP) !== Math.floor(told / CONFIRMATION_STEP);

@@ -16,6 +16,8 @@ export interface Watched {
   block: { readonly height: number; readonly hash: string; readonly time: number } | null;
   /** Depth in that very block that the server has proven. */
   provenDepth: number;
+  /** Confirmations that were last told; 0 while it is in no block. */
+  told: number;
   /** Custody let go of the request. */
   released: boolean;
   /** What an operator should know of it; null while all is well. */
@@ -31,6 +33,7 @@ export const newlyWatched = (request: RequestId, txid: string, rawTx: Uint8Array
   waitingSinceMs: null,
   block: null,
   provenDepth: 0,
+  told: 0,
   released: false,
   trouble: null,
 });
