@@ -48,6 +48,10 @@ export {
   judgeCheckpoint,
 } from "./store/audit-checkpoints.ts";
 export type { CheckpointRefusal, StoredCheckpoint } from "./store/audit-checkpoints.ts";
+export { exportLines, MAX_EXPORT_LINE } from "./store/audit-export.ts";
+export type { ExportHeader } from "./store/audit-export.ts";
+export { verifyExport } from "./store/audit-verifier.ts";
+export type { CheckpointVerifier, Confirmation, ExportExpectations, ExportVerdict } from "./store/audit-verifier.ts";
 export { AUDIT_GENESIS, auditHash, verifyAuditRows } from "./store/audit.ts";
 export type { Audit, AuditDetail, AuditEntry, AuditHead, AuditRecord, AuditRow, AuditVerdict } from "./store/audit.ts";
 export { EVENT_STATUSES, EVENT_TYPES } from "./store/events.ts";

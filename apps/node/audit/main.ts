@@ -1,0 +1,107 @@
+/** `conclave audit export|verify`: a node's audit log as a file, and what such a file proves, with no node at hand. */
+import { resolve } from "node:path";
+import { Readable } from "node:stream";
+import { CodecError } from "@conclave/bytes";
+import { checkSignatures, unsignedBy, type Roster } from "@conclave/consensus";
+import { exportLines } from "@conclave/node";
+import { Command, CommanderError } from "commander";
+import { resolveConfig, type ResolvedConfig } from "../cluster/config.ts";
+import { historyOf } from "../cluster/history.ts";
+import { nodeFolderAt, readCharter } from "../cluster/node-folder.ts";
+import { readPrivate } from "../cluster/private-files.ts";
+import { engine } from "../engine.ts";
+import { AUDIT_PATH } from "../http/operator-routes.ts";
+import { writeExport } from "./export.ts";
+import { describeVerdict, linesOf, verifyAuditFile } from "./verify.ts";
+
+/** As in the wallet command. `failed`: the file is not whole, or could not be made. */
+const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
+/** A log that is read slowly is long, but its first line comes at once. */
+const FIRST_LINE_MS = 10_000;
+
+/** Resolves with the exit code; never throws. `argv` begins with `export` or `verify`. */
+export async function main(argv: readonly string[]): Promise<number> {
+  let code: number = EXIT.ok;
+  const program = new Command("conclave audit").exitOverride();
+  program
+    .command("export")
+    .description("write the audit log of a node, running or stopped, to a new file that anybody can check")
+    .requiredOption("--config <file>", "its config.json")
+    .requiredOption("--out <file>", "a file that does not exist yet")
+    .action(async ({ config, out }: { readonly config: string; readonly out: string }) => {
+      const { file, lines } = await exportFrom(resolveConfig(config, process.env), out);
+      console.log(`${file}: ${lines} lines. conclave audit verify ${file} checks it`);
+    });
+  program
+    .command("verify")
+    .description("check an exported audit log offline: whether it is whole, and how far others confirmed it")
+    .argument("<file>", 'as "conclave audit export" wrote it')
+    .option("--charter <file>", "the charter of your own node: the log has to be of its cluster")
+    .option("--json", "print the verdict as JSON")
+    .action(async (file: string, flags: { readonly charter?: string; readonly json?: true }) => {
+      const roster = flags.charter === undefined ? undefined : rosterIn(flags.charter);
+      const verdict = await verifyAuditFile(file, roster === undefined ? {} : { roster });
+      if (flags.json === true) console.log(JSON.stringify(verdict));
+      else for (const line of describeVerdict(verdict)) console.log(line);
+      code = verdict.intact ? EXIT.ok : EXIT.failed;
+    });
+  try {
+    await program.parseAsync([...argv], { from: "user" });
+    return code;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    console.error(`conclave: ${error instanceof Error ? error.message : String(error)}`);
+    return error instanceof Error && error.name === "ConfigWrong" ? EXIT.usage : EXIT.failed;
+  }
+}
+
+/** Asks the node if it runs; a stopped one's history is opened. */
+async function exportFrom({ config, base }: ResolvedConfig, out: string) {
+  const path = (file: string): string => resolve(base, file);
+  const live = await answerOf(config, path);
+  if (live !== null) return writeExport(linesOf(Readable.fromWeb(live as never)), out);
+  const folder = nodeFolderAt(path(config.data));
+  const { roster } = readCharter(folder.charterFile).charter;
+  const node = roster.nodes.find(({ name }) => name === config.name);
+  if (node === undefined) throw new Error(`the charter in ${folder.root} names no node ${config.name}`);
+  const { openStore } = await import("@conclave/store-sql");
+  const store = await openStore(historyOf(config, folder.root, path));
+  try {
+    return await writeExport(exportLines({ node: node.id, roster }, store.audit), out);
+  } finally {
+    await store.close();
+  }
+}
+
+/** Null if nothing listens where the node would. Throws what a node answers that does not give its log. */
+async function answerOf(
+  { api_host: host, api_port: port, api_token_file: tokenFile }: ResolvedConfig["config"],
+  path: (file: string) => string,
+): Promise<ReadableStream<Uint8Array> | null> {
+  const here = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "[::1]" : host.includes(":") ? `[${host}]` : host;
+  const patience = new AbortController();
+  const timer = setTimeout(() => patience.abort(), FIRST_LINE_MS);
+  const response = await fetch(`http://${here}:${port}${AUDIT_PATH}`, {
+    redirect: "error",
+    signal: patience.signal,
+    headers: { authorization: `Bearer ${readPrivate(path(tokenFile)).trim()}` },
+  }).catch((error: unknown) => {
+    const cause = error instanceof Error ? error.cause : null;
+    if (cause instanceof Error && "code" in cause && cause.code === "ECONNREFUSED") return null;
+    throw new Error(`the node at ${here}:${port} does not answer: stop it, or try again`, { cause: error });
+  });
+  clearTimeout(timer);
+  if (response === null) return null;
+  if (!response.ok || response.body === null)
+    throw new Error(`${here}:${port} answered ${response.status}: is it this node, and ${tokenFile} its token?`);
+  return response.body;
+}
+
+/** Throws unless the charter is signed by all of its nodes. */
+function rosterIn(file: string): Roster {
+  const signed = readCharter(file);
+  checkSignatures(engine, signed);
+  const missing = unsignedBy(signed);
+  if (missing.length > 0) throw new CodecError(`${file} is not signed by ${missing.join(", ")}`);
+  return signed.charter.roster;
+}
