@@ -5,6 +5,10 @@ export const LOCAL_TIMINGS: Timings = {
   ...DEFAULT_TIMINGS,
   chainPollMs: 1_000,
   broadcastGraceMs: 1_000,
+  rebroadcastMs: 2_000,
+  rebroadcastLongestMs: 60_000,
+  stuckMs: 60_000,
+  unexplainedMs: 5_000,
   votePatienceMs: 3_000,
   voteRetryMs: 100,
 };
