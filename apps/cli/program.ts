@@ -155,6 +155,11 @@ function addCluster(program: Command, runs: Runs): void {
     .description("list the nodes")
     .action(runs(async () => (await import("./commands/cluster.ts")).listNodes));
   cluster
+    .command("evidence")
+    .description('export what the node convicted others of: "conclave evidence verify" judges it offline')
+    .option("--out <file>", "where to write it; printed otherwise")
+    .action(runs(async () => (await import("./commands/evidence.ts")).exportEvidence));
+  cluster
     .command("rekey")
     .description("have two nodes make their edge of a key anew, after it died")
     .argument("<a>", "name or number of a node")
@@ -258,6 +263,9 @@ function addNetwork(program: Command): void {
     ["node", "run one node"],
     ["relay", "run a message relay"],
     ["party", "sign with others without a cluster"],
+    ["doctor", "look at a node from its own machine: what is wrong, and what mends it"],
+    ["audit", "export a node's audit log, or check an exported one offline"],
+    ["evidence", "judge exported evidence offline: conclave evidence verify FILE"],
   ] as const) {
     program
       .command(name)

@@ -32,13 +32,13 @@ export function approvalService(
   const decide = (txid: string, approved: boolean, reason: string, maxFee: bigint | null): Promise<Transaction> =>
     translated(async () => {
       const id = parseRequestId(txid);
-      await node.decide(id, { approved, maxFee, reason });
+      await node.approvals.decide(id, { approved, maxFee, reason });
       return show((await store.transactions.get(id))!);
     });
 
   return {
     async approvals() {
-      const pending = await node.approvals();
+      const pending = await node.approvals.list();
       return { items: pending.slice(0, MAX_APPROVALS).map(approvalOf), next_cursor: null };
     },
 

@@ -124,6 +124,8 @@ export function nodeService(parts: ServiceParts): NodeService {
       };
     },
 
+    clusterEvidence: () => node.exportEvidence(),
+
     async clusterNodes() {
       const nodes = await node.nodes();
       return {
@@ -169,7 +171,7 @@ async function transactionOf(parts: ServiceParts, row: StoredTransaction, names:
     fee_rate: request === null ? null : Number(printFeeRate(request.payment.feeRate)),
     metadata: row.metadata,
     votes: await votesOf(parts, row.txid, names),
-    waits_for: node.waitingFor(row).map(names.nodeName),
+    waits_for: node.approvals.nodesOf(row).map(names.nodeName),
     signers: ascending(node.signersOf(row.txid).map(names.nodeNumber)),
     confirmations: row.confirmations,
     bitcoin_txid: row.bitcoinTxid,

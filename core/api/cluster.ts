@@ -59,8 +59,8 @@ export type ClusterStatus = z.output<typeof clusterStatus>;
 
 export const ban = z.object({
   violation: z
-    .enum(["DoubleVote", "Equivocation", "ProtocolFault"])
-    .describe("What was proven: document 004's DoubleVote, or one of two faults that it does not know"),
+    .enum(["DoubleVote", "MinorityVote", "Equivocation", "ProtocolFault"])
+    .describe("What was proven: document 004's DoubleVote or MinorityVote, or one of two faults that it does not know"),
   strike: z.number().int().min(1).describe("1: 24 hours, 2: 7 days, 3: for good"),
   until: timestamp.nullable().describe("Null: for good"),
 });
@@ -79,6 +79,14 @@ export const clusterNode = z.object({
 });
 
 export type ClusterNode = z.output<typeof clusterNode>;
+
+/** `GET /api/v1/cluster/evidence`. */
+export const evidenceExport = z.object({
+  cases: z.number().int().min(0).describe("Proven acts in the file"),
+  file: z.string().describe('The file, as "conclave evidence verify" judges it offline: keep it byte for byte'),
+});
+
+export type EvidenceExport = z.output<typeof evidenceExport>;
 
 /** A roster is short (at most 32 nodes): always one page, in the shape of every other list. */
 export const nodePage = z.object({ items: z.array(clusterNode).max(32), next_cursor: z.null() });

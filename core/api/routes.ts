@@ -1,7 +1,7 @@
 /** Every route, once. The server, the typed client and the OpenAPI document are made from this table. */
 import { z } from "zod";
 import { approvalPage, approveRequest, rejectRequest } from "./approval.ts";
-import { clusterStatus, nodePage, rekeying, rekeyRequest } from "./cluster.ts";
+import { clusterStatus, evidenceExport, nodePage, rekeying, rekeyRequest } from "./cluster.ts";
 import { hexKeyId, requestId, txid } from "./fields.ts";
 import { health, readiness } from "./health.ts";
 import { keyPage, keyRequest, presigning, presignRequest, requestedKey } from "./key.ts";
@@ -277,6 +277,18 @@ export const routes = {
     summary: "Whether the cluster can sign, and if not, why",
     access: "read",
     success: { status: 200, description: "As this node sees it", schema: clusterStatus },
+    problems: [],
+  },
+  clusterEvidence: {
+    method: "GET",
+    path: "/api/v1/cluster/evidence",
+    summary: "What this node convicted others of, as a file that anybody can judge",
+    access: "read",
+    success: {
+      status: 200,
+      description: "Signed by this node; without cases if there are none",
+      schema: evidenceExport,
+    },
     problems: [],
   },
   clusterNodes: {

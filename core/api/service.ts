@@ -1,6 +1,6 @@
 /** What a server needs from a node. Every method throws `ServiceError` for what the caller may know; else it is our bug. */
 import type { ApprovalPage } from "./approval.ts";
-import type { ClusterStatus, NodePage, Rekeying } from "./cluster.ts";
+import type { ClusterStatus, EvidenceExport, NodePage, Rekeying } from "./cluster.ts";
 import type { Health, Readiness } from "./health.ts";
 import type { KeyPage, Presigning, RequestedKey } from "./key.ts";
 import type { Message } from "./message.ts";
@@ -45,6 +45,7 @@ export interface NodeService {
   /** Throws `key-not-found` or `rekey-refused`. */
   rekey(input: InputOf<"rekey">): Promise<Rekeying>;
   clusterStatus(): Promise<ClusterStatus>;
+  clusterEvidence(): Promise<EvidenceExport>;
   clusterNodes(): Promise<NodePage>;
 }
 

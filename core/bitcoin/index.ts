@@ -48,6 +48,7 @@ export { hashMessage, MESSAGE_HASHES, refuseTransactionPreimage } from "./messag
 export type { MessageHash, PreimageCode, PreimageRefusal } from "./message.ts";
 export { networks, networkSchema } from "./network.ts";
 export type { Network, NetworkName } from "./network.ts";
+export { paysNothingLike } from "./paid-outputs.ts";
 export { buildPayment, MAX_INPUTS, MAX_METADATA_BYTES, metadataScript } from "./payment.ts";
 export type { PaymentParts, SpentCoin } from "./payment.ts";
 export { PaymentRefused } from "./payment-view.ts";

@@ -27,7 +27,7 @@ const { engine, roster, ids, signed } = cluster;
 const context: EvidenceContext = {
   engine,
   roster,
-  verifiers: { equivocation: () => undefined, protocolFault: () => undefined },
+  verifiers: { equivocation: () => undefined, protocolFault: () => undefined, wrongVote: () => false },
 };
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;

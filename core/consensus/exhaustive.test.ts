@@ -155,7 +155,7 @@ test("only the liar is banned, on the same evidence in whichever order its votes
   const context = {
     engine,
     roster,
-    verifiers: { equivocation: () => undefined, protocolFault: () => undefined },
+    verifiers: { equivocation: () => undefined, protocolFault: () => undefined, wrongVote: () => false },
   };
   for (const lie of Object.values(LIES)) {
     for (let liar = 0; liar < NODES; liar++) {

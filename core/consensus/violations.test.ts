@@ -32,6 +32,7 @@ const context = (accusation?: Accusation): EvidenceContext => ({
       return accusation;
     },
     protocolFault: (check) => (check === "feldman" ? accusation : undefined),
+    wrongVote: () => false,
   },
 });
 
@@ -128,6 +129,7 @@ test("a verifier's own mistake is not taken for innocence", () => {
         throw new TypeError("bug");
       },
       protocolFault: () => undefined,
+      wrongVote: () => false,
     },
   };
   assert.throws(() => verifyEvidence(broken, OPAQUE[0]!), TypeError);
@@ -161,7 +163,9 @@ test("document 004's names stay, and only what anyone can check is provable", ()
   for (const name of ["DoubleVote", "InvalidSignature", "MinorityVote", "Timeout"] as const)
     assert.ok(VIOLATIONS[name] !== undefined);
   const provable = Object.entries(VIOLATIONS).flatMap(([name, row]) => (row.provable ? [name] : []));
-  assert.deepEqual(provable.sort(), evidenceKinds().sort());
+  // A minority vote is dissent, and most of it proves nothing: only a yes that a rule refutes comes with evidence.
+  assert.deepEqual([...provable, "MinorityVote"].sort(), evidenceKinds().sort());
+  assert.equal(VIOLATIONS.MinorityVote.provable, false);
 });
 
 function evidenceKinds(): string[] {

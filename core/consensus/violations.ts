@@ -43,7 +43,10 @@ export interface ViolationRow {
 export const VIOLATIONS: Readonly<Record<ViolationKind, ViolationRow>> = {
   DoubleVote: { provable: true, consequence: "Banned; its votes are not counted; the request goes on." },
   InvalidSignature: { provable: false, consequence: "Dropped and counted against the link; blames nobody." },
-  MinorityVote: { provable: false, consequence: "Recorded as dissent; an honest node may disagree or be late." },
+  MinorityVote: {
+    provable: false,
+    consequence: "Recorded as dissent; banned only where nodes enforce, for a yes that a rule proves wrong.",
+  },
   Timeout: { provable: false, consequence: "Asked last for the rest of this request; no strike." },
   ProtocolFault: { provable: true, consequence: "Banned; the attempt is repeated without it." },
   Equivocation: { provable: true, consequence: "Banned; the attempt is repeated without it." },
@@ -72,6 +75,8 @@ const evidenceSchema = oneOf({
   DoubleVote: ordered(signedVoteSchema, (vote) => signedVoteCodec.encode(vote)),
   /** Two signed envelopes that fill one slot differently, as bytes. */
   Equivocation: ordered(opaque, (envelope) => envelope),
+  /** A signed vote, with the request and the revision that it is about, as bytes: together they prove the vote wrong. */
+  MinorityVote: record({ vote: signedVoteSchema, request: opaque, revision: opaque }),
   /** Signed envelopes that fail the public check named `check`, as its verifier understands them. */
   ProtocolFault: record({ check: text({ max: 128 }), proof: opaque }),
 });
@@ -112,6 +117,8 @@ export interface Accusation {
 export interface EvidenceVerifiers {
   equivocation(first: Uint8Array, second: Uint8Array): Accusation | undefined;
   protocolFault(check: string, proof: Uint8Array): Accusation | undefined;
+  /** Whether a rule that needs nothing but these bytes proves the vote wrong. Its signature is checked here. */
+  wrongVote(vote: SignedVote, request: Uint8Array, revision: Uint8Array): boolean;
 }
 
 /** What evidence is checked against. */
@@ -149,6 +156,13 @@ function accusationOf(context: EvidenceContext, evidence: Evidence): Accusation 
       return verifyDoubleVote(engine, roster, evidence.first, evidence.second)
         ? { accused: evidence.first.vote.voter, slot: voteSlot(evidence.first) }
         : undefined;
+    case "MinorityVote":
+      return ifReadable(() =>
+        verifiers.wrongVote(evidence.vote, evidence.request, evidence.revision) &&
+        verifyVote(engine, roster, evidence.vote)
+          ? { accused: evidence.vote.vote.voter, slot: voteSlot(evidence.vote) }
+          : undefined,
+      );
     case "Equivocation":
       return ifReadable(() => verifiers.equivocation(evidence.first, evidence.second));
     case "ProtocolFault":

@@ -43,6 +43,7 @@ import {
   type KnownRequest,
   type KnownRevision,
 } from "./docket.ts";
+import { Dissent } from "./dissent.ts";
 import type { Envelope, HeaderFields } from "./envelope.ts";
 import type { Emit } from "./events.ts";
 import type { Identity } from "./identity.ts";
@@ -86,6 +87,7 @@ export class Approvals {
   readonly docket: Docket;
   readonly abandons: Abandons;
   readonly spending: Spending;
+  readonly #dissent: Dissent;
   readonly #parts: ApprovalParts;
   /** One object per key: derived addresses are kept by it. */
   readonly #wallets = new WeakMap<Valid<KeyShare>, Wallet>();
@@ -106,6 +108,7 @@ export class Approvals {
     };
     this.abandons = new Abandons({ ...parts, ...questions, release: (evidence) => this.#release(evidence) });
     this.spending = new Spending({ ...parts, ...questions });
+    this.#dissent = new Dissent(parts);
     this.docket = new Docket({ engine: parts.engine, roster: parts.settings.roster });
     this.#policy = policyHash(parts.settings);
   }
@@ -323,6 +326,7 @@ export class Approvals {
     const tally = known && this.tally(entry, known, round);
     if (tally === undefined) return;
     for (const contradiction of tally.contradictions) this.#parts.accuse(doubleVoteEvidence(contradiction));
+    this.#dissent.note(entry, known!, round, tally);
     const slot = `${toHex(entry.id)}/${number}.${round}/${tally.verdict}`;
     if (tally.verdict === "open" || this.#verdicts.has(slot)) return;
     this.#verdicts.add(slot);

@@ -15,8 +15,10 @@ import { DocketRefused, topicOf } from "./docket.ts";
 import { EdgeDeaths } from "./edge-deaths.ts";
 import { EdgeRing } from "./edges.ts";
 import { EnvelopeReader, EnvelopeRefused, sealEnvelope, type Envelope, type HeaderFields } from "./envelope.ts";
+import { exportEvidence } from "./evidence-file.ts";
 import type { CustodyEvent } from "./events.ts";
 import { loadIdentity, type Identity } from "./identity.ts";
+import type { JudgeParts } from "./judge.ts";
 import { KeyRing } from "./keyring.ts";
 import { lockedCoins, signedIntents, type LockedCoin } from "./locks/index.ts";
 import { JournalUnavailable, VaultError, type Journal, type Vault } from "./ports.ts";
@@ -55,6 +57,7 @@ export class Custody {
   readonly #presignatures: PresignaturePool;
   readonly #deaths: EdgeDeaths;
   readonly #certification: Certification;
+  readonly #judge: JudgeParts;
   readonly #tribunal: Tribunal;
   readonly #approvals: Approvals;
   readonly #ceremonies: Ceremonies;
@@ -81,7 +84,8 @@ export class Custody {
     this.#edges = new EdgeRing({ self: this.#identity.id, vault: parts.vault, log, schemes });
     this.#edges.load(this.#keys.all());
     const protocols = Ceremonies.protocols(schemes);
-    this.#tribunal = new Tribunal({ engine, roster: settings.roster, log, reader: this.#reader, protocols });
+    this.#judge = { engine, roster: settings.roster, reader: this.#reader, protocols };
+    this.#tribunal = new Tribunal({ ...this.#judge, log, minorityVotes: settings.minorityVotes });
     const shared = {
       storage: this.#storage,
       engine,
@@ -149,6 +153,14 @@ export class Custody {
       bans: this.#tribunal.bans(),
       settings: this.#parts.settings,
     });
+  }
+
+  /** Everything that this node convicted others of, as a file that anybody can judge, and how many cases it holds. */
+  exportEvidence(nowMs: number): { readonly cases: number; readonly file: string } {
+    const convictions = this.#tribunal.convictions();
+    const { envelope: signer, id: self } = this.#identity;
+    const file = exportEvidence({ ...this.#judge, self, signer, nowMs }, convictions);
+    return { cases: convictions.length, file };
   }
 
   /** Coins of a wallet that no new payment may be given; `except` is the request (hexadecimal id) that asks. */

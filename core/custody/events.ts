@@ -161,6 +161,19 @@ export type CustodyEvent =
     }
   /** Coins or requests were released from this node's locks. */
   | { readonly kind: "released"; readonly request: Uint8Array; readonly reason: string }
+  /**
+   * A node voted against what was decided. Dissent, and no fault: an honest node may disagree or be late. `evidence`, where there
+   * is some: a rule proves its vote wrong, and this node only records that.
+   */
+  | {
+      readonly kind: "dissent";
+      readonly request: Uint8Array;
+      readonly revision: number;
+      readonly round: number;
+      readonly node: NodeId;
+      readonly value: boolean;
+      readonly evidence: Uint8Array | null;
+    }
   /** Proven against a node: it is banned. */
   | {
       readonly kind: "violation";

@@ -8,6 +8,7 @@ type Call =
   | "status"
   | "lockedCoins"
   | "unresolved"
+  | "exportEvidence"
   | "start"
   | "receive"
   | "propose"
@@ -31,6 +32,7 @@ const CALLS: readonly Call[] = [
   "status",
   "lockedCoins",
   "unresolved",
+  "exportEvidence",
   "start",
   "receive",
   "propose",

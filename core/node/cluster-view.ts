@@ -1,7 +1,8 @@
 /** The cluster as one node sees it: who answers, who is banned, and whether payments can go on. */
 import { toHex } from "@conclave/bytes";
-import { bannedAt, toleratedFaults, type Ban, type NodeId, type Roster } from "@conclave/consensus";
+import { bannedAt, evidenceCodec, toleratedFaults, type Ban, type NodeId, type Roster } from "@conclave/consensus";
 import type { BitcoinChain } from "./chain-port.ts";
+import { guardOf, lasting } from "./bans.ts";
 import type { CustodyNews } from "./custody-news.ts";
 import type { DeadEdge } from "./dead-edges.ts";
 import type { Clock, Ledger } from "./ports.ts";
@@ -85,10 +86,12 @@ export async function viewCluster(
   { deadEdges, accounts, payments }: Troubles,
 ): Promise<ClusterView> {
   const { roster, threshold: t, quorum: q, ledger } = parts;
-  const { keys, sealed, ready } = await parts.news.look();
+  const { keys, sealed, ready, bans } = await parts.news.look();
   const views = await viewNodes(parts, lastSeen);
   const online = views.filter(({ status }) => status === "online");
-  const reasons = views.filter(({ status }) => status !== "online").map(({ name, status }) => `${name} is ${status}`);
+  const reasons = views
+    .filter(({ status }) => status !== "online")
+    .map(({ name, status, ban }) => (status === "banned" ? bannedFor(name, ban!) : `${name} is ${status}`));
   if (sealed !== null) reasons.push(`this node does not vote or sign: ${sealed}`);
   else if (!ready) reasons.push("this node waits for its peers to confirm its journal");
   const nameOf = (id: NodeId): string => roster.nodes.find((node) => node.id === id)?.name ?? id.slice(0, 8);
@@ -109,6 +112,8 @@ export async function viewCluster(
       `${online.length} of ${roster.nodes.length} nodes can vote and sign, ${needed} are needed: payments wait until more are back`,
     );
   }
+  const guard = guardOf(parts, bans);
+  if (guard.halted) reasons.unshift(guard.reason);
   return {
     status: halted ? "halted" : reasons.length > 0 ? "degraded" : "ok",
     reasons,
@@ -122,6 +127,9 @@ export async function viewCluster(
     deadEdges,
   };
 }
+
+const bannedFor = (name: string, ban: Ban): string =>
+  `${name} is banned ${lasting(ban)}, for ${evidenceCodec.decode(ban.evidence).kind}: "conclave cluster evidence" shows the proof`;
 
 function worded({ key, between, rekeying }: DeadEdge, nameOf: (id: NodeId) => string): string {
   const [a, b] = between.map(nameOf).toSorted();

@@ -37,6 +37,8 @@ export type Notice =
       readonly txid: string;
       readonly reason: string;
     }
+  /** An operator should look now. The message says what happened and what to do. */
+  | { readonly kind: "alert"; readonly code: "node-banned" | "halted"; readonly message: string }
   | { readonly kind: "link"; readonly node: NodeId; readonly up: boolean }
   | { readonly kind: "problem"; readonly message: string };
 

@@ -42,16 +42,16 @@ const actionsOf = async ({ machines }: World, node: number): Promise<readonly st
 
 void test("a payment waits on two nodes, is approved on one of them, and paid", async () => {
   const { react, finished } = onceBothWait(async ({ machines }, id) => {
-    const [shown] = await machines[0]!.node!.approvals();
+    const [shown] = await machines[0]!.node!.approvals.list();
     assert.deepEqual(
       [shown?.row.txid, shown?.nodes.toSorted()],
       [id, [...MANUAL].map((node) => machines[node]!.self).toSorted()],
     );
     assert.ok(shown?.view !== null && shown!.view.fee > 0n, "what would be signed is read by this node");
     const node = machines[1]!.node!;
-    for (let i = 0; i < 2; i++) await node.decide(id, { approved: true, maxFee: null, reason: "invoice 7" });
+    for (let i = 0; i < 2; i++) await node.approvals.decide(id, { approved: true, maxFee: null, reason: "invoice 7" });
     const unknown = "0".repeat(64) as RequestId;
-    await assert.rejects(node.decide(unknown, { approved: true, maxFee: null, reason: "" }), ApprovalRefused);
+    await assert.rejects(node.approvals.decide(unknown, { approved: true, maxFee: null, reason: "" }), ApprovalRefused);
   });
   const inspect: LifeOptions["inspect"] = async (world) => {
     await finished();
@@ -61,12 +61,15 @@ void test("a payment waits on two nodes, is approved on one of them, and paid", 
     const entry = "transaction.approve_by_hand: invoice 7";
     assert.deepEqual([await actionsOf(world, 1), await actionsOf(world, 2)], [[entry, entry], []]);
     // Nothing waits any more, and what is over is not decided.
-    assert.deepEqual(machines[0]!.node!.waitingFor(row), []);
-    assert.deepEqual(await machines[2]!.node!.approvals(), []);
-    await assert.rejects(machines[2]!.node!.decide(row.txid, { approved: false, maxFee: null, reason: "late" }), {
-      name: "ApprovalRefused",
-      code: "over",
-    });
+    assert.deepEqual(machines[0]!.node!.approvals.nodesOf(row), []);
+    assert.deepEqual(await machines[2]!.node!.approvals.list(), []);
+    await assert.rejects(
+      machines[2]!.node!.approvals.decide(row.txid, { approved: false, maxFee: null, reason: "late" }),
+      {
+        name: "ApprovalRefused",
+        code: "over",
+      },
+    );
     const rounds = await machines[0]!.store.votes.rounds(row.txid);
     assert.deepEqual(
       rounds.map(({ round }) => round),
@@ -80,7 +83,11 @@ void test("a payment waits on two nodes, is approved on one of them, and paid", 
 void test("a payment that two operators reject is rejected, and each node's own record says why", async () => {
   const { react, finished } = onceBothWait(async ({ machines }, id) => {
     for (const node of MANUAL)
-      await machines[node]!.node!.decide(id, { approved: false, maxFee: null, reason: "never heard of them" });
+      await machines[node]!.node!.approvals.decide(id, {
+        approved: false,
+        maxFee: null,
+        reason: "never heard of them",
+      });
   });
   const inspect: LifeOptions["inspect"] = async (world) => {
     await finished();
@@ -102,12 +109,12 @@ void test("a node that was killed while its operator was asked asks again, and a
     machine.boot();
     await new Promise<void>((resolve) => void clock.schedule(3_000, resolve));
     assert.deepEqual(
-      (await machine.node!.approvals()).map(({ row }) => row.txid),
+      (await machine.node!.approvals.list()).map(({ row }) => row.txid),
       [id],
     );
     // It dies just after the decision is on the disk, before it voted.
     machine.failAppend(0, "killed after append", () => void clock.schedule(1_000, () => machine.boot()));
-    void machine.node!.decide(id, { approved: true, maxFee: null, reason: "twice" });
+    void machine.node!.approvals.decide(id, { approved: true, maxFee: null, reason: "twice" });
   });
   const inspect: LifeOptions["inspect"] = async (world) => {
     await finished();

@@ -5,15 +5,9 @@
 import { fromHex } from "@conclave/bytes";
 import type { NetworkName, PaymentPolicy, SecondOpinion } from "@conclave/bitcoin";
 import type { NodeId, Roster } from "@conclave/consensus";
-import {
-  requestCodec,
-  viewKey,
-  type ByHand,
-  type CustodyPort,
-  type KeygenRequestBody,
-  type Request,
-} from "@conclave/custody";
+import { requestCodec, viewKey, type CustodyPort, type KeygenRequestBody, type Request } from "@conclave/custody";
 import { Accounts, schemeOf, type Account } from "./accounts.ts";
+import { Bans } from "./bans.ts";
 import type { BitcoinChain } from "./chain-port.ts";
 import { viewCluster, viewNodes, type ClusterView, type NodeView } from "./cluster-view.ts";
 import { auditRecord, type Context, type Notice } from "./context.ts";
@@ -25,7 +19,7 @@ import { Expiry } from "./expiry.ts";
 import { Inbox } from "./inbox.ts";
 import { KeyRequests, type KeyListing, type KeyUnderWay, type KeyWish } from "./key-requests.ts";
 import { Mailbox } from "./mailbox.ts";
-import { ManualApprovals, type PendingApproval } from "./manual-approvals.ts";
+import { ManualApprovals } from "./manual-approvals.ts";
 import { Messages, type MessageWish } from "./messages.ts";
 import { PaymentViews } from "./payment-views.ts";
 import { Payments, WalletNotReady, type PaymentWish } from "./payments.ts";
@@ -70,6 +64,8 @@ export interface NodeParts {
 }
 
 export class ConclaveNode {
+  /** Payments that wait for operators, and what this node's own says to them. */
+  readonly approvals: ManualApprovals;
   readonly #parts: NodeParts;
   readonly #context: Context;
   readonly #news: CustodyNews;
@@ -80,7 +76,7 @@ export class ConclaveNode {
   readonly #accounts = new Accounts();
   readonly #payments: Payments;
   readonly #messages: Messages;
-  readonly #approvals: ManualApprovals;
+  readonly #bans: Bans;
   readonly #keys: KeyRequests;
   readonly #deadEdges: DeadEdges;
   readonly #coordinator: Coordinator;
@@ -132,7 +128,8 @@ export class ConclaveNode {
     this.#payments = new Payments({ context, records, accounts, views });
     this.#messages = new Messages(context);
     const consider = (id: Uint8Array, revision: number): void => this.#payments.consider(id, revision);
-    this.#approvals = new ManualApprovals({ context, views, consider });
+    this.#bans = new Bans(context);
+    this.approvals = new ManualApprovals({ context, views, consider });
     this.#keys = new KeyRequests(context);
     this.#freezes = new Freezes(context, accounts);
     const guard = new CoinGuard({ context, accounts, views, freezes: this.#freezes });
@@ -150,7 +147,8 @@ export class ConclaveNode {
       records: this.#records,
       payments: this.#payments,
       messages: this.#messages,
-      approvals: this.#approvals,
+      approvals: this.approvals,
+      bans: this.#bans,
       deadEdges: this.#deadEdges,
       coordinator: this.#coordinator,
       settlement: this.#settlement,
@@ -164,6 +162,7 @@ export class ConclaveNode {
     const { custody, store, transport, clock } = this.#parts;
     await this.#adoptKeys();
     await this.#recallEdges();
+    await this.#bans.recall();
     await this.#freezes.resume();
     await recall({
       context: this.#context,
@@ -289,19 +288,9 @@ export class ConclaveNode {
     return row;
   }
 
-  /** Payments that wait for operators, and on which nodes. */
-  approvals(): Promise<readonly PendingApproval[]> {
-    return this.#approvals.list();
-  }
-
-  /** Nodes whose operators are asked about a payment, as far as this node heard. */
-  waitingFor(row: Pick<StoredTransaction, "txid" | "state">): readonly NodeId[] {
-    return this.#approvals.nodesOf(row);
-  }
-
-  /** This node's operator approves or rejects a payment. Throws `ApprovalRefused`. */
-  decide(id: RequestId, decision: ByHand): Promise<void> {
-    return this.#approvals.decide(id, decision);
+  /** What this node convicted others of, as a file that anybody can judge offline. */
+  exportEvidence(): Promise<{ readonly cases: number; readonly file: string }> {
+    return this.#parts.custody.exportEvidence(this.#parts.clock.nowMs());
   }
 
   /** Nodes that signed a payment or a message, as far as this process saw it. */

@@ -2,6 +2,7 @@
 import { toHex } from "@conclave/bytes";
 import type { NodeId } from "@conclave/consensus";
 import { proposalCodec, requestCodec, type CustodyEvent } from "@conclave/custody";
+import type { Bans } from "./bans.ts";
 import { closeVoting, keepHeard, keepRequest } from "./ballot-records.ts";
 import type { Context } from "./context.ts";
 import type { Coordinator } from "./coordinator.ts";
@@ -24,6 +25,7 @@ export interface ReactionParts {
   readonly payments: Payments;
   readonly messages: Messages;
   readonly approvals: ManualApprovals;
+  readonly bans: Bans;
   readonly deadEdges: DeadEdges;
   readonly coordinator: Coordinator;
   readonly settlement: Settlement;
@@ -118,7 +120,10 @@ export class Reactions {
       case "released":
         return this.#parts.context.audit("lock.released", requestHex(event.request), { reason: event.reason });
       case "violation":
-        return this.#violated(event);
+        await this.#parts.bans.violated(event);
+        return this.#parts.coordinator.retryWaiting();
+      case "dissent":
+        return this.#parts.bans.dissented(event);
       case "ready":
         await this.#parts.payments.reconsider();
         await this.#parts.messages.reconsider();
@@ -244,20 +249,6 @@ export class Reactions {
     const stored = await this.#parts.context.store.requests.get(request);
     const content = stored && requestCodec.decode(stored.body);
     return content !== undefined && "wallet" in content ? content.wallet : null;
-  }
-
-  async #violated({ node, violation, evidence }: Extract<CustodyEvent, { kind: "violation" }>): Promise<void> {
-    const { store, clock } = this.#parts.context;
-    await store.violations.insert({
-      node,
-      type: violation,
-      request: null,
-      evidence,
-      detectedAtMs: clock.nowMs(),
-      actionTaken: "banned",
-    });
-    await this.#parts.context.audit("node.banned", node, { violation });
-    await this.#parts.coordinator.retryWaiting();
   }
 
   /** Tell a peer what this node knows of a request; unless `always`, only if that includes its result. */

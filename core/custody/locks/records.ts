@@ -20,8 +20,8 @@ import {
 import { MAX_INPUTS, outpointSchema, satsSchema, txidSchema } from "@conclave/bitcoin";
 import { MAX_REVISION, MAX_VOTING_ROUND, nodeId } from "@conclave/consensus";
 
-/** Evidence of a ban is two signed envelopes, each at most a frame's public part. */
-const MAX_BAN_BYTES = 1 << 18;
+/** Whatever evidence an envelope carries, of 512 KiB at most, with what a conviction adds to it: who, when, which incident. */
+const MAX_BAN_BYTES = (1 << 19) + 1_024;
 
 /** What an operator says about a decision: a sentence, not a file. */
 export const MAX_REASON_BYTES = 400;

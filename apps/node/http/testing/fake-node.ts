@@ -4,6 +4,7 @@ import {
   type ApprovalPage,
   type Balance,
   type ClusterStatus,
+  type EvidenceExport,
   fsmStateOf,
   type Health,
   type InputOf,
@@ -288,6 +289,10 @@ export class FakeNode implements NodeService {
       dead_edges: [...this.deadEdges],
       version: "0.1.0",
     });
+  }
+
+  async clusterEvidence(): Promise<EvidenceExport> {
+    return this.#answer({ cases: 1, file: '{"format":"conclave-evidence/1"}\n' });
   }
 
   async clusterNodes(): Promise<NodePage> {
