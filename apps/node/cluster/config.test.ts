@@ -62,6 +62,13 @@ describe("a node's configuration", () => {
     assert.equal(resolved({ api_port: 3001 }, env, flags).config.api_port, 3002);
   });
 
+  test("LOG_LEVEL is heard where our own variable is silent, and only if it means a level of ours", () => {
+    const level = (env: Readonly<Record<string, string>>): string => resolved({}, env).config.log_level;
+    assert.equal(level({ LOG_LEVEL: "WARN" }), "warn");
+    assert.equal(level({ LOG_LEVEL: "warn", CONCLAVE_LOG_LEVEL: "error" }), "error");
+    assert.equal(level({ LOG_LEVEL: "5" }), "info");
+  });
+
   test("text from the environment becomes what the setting is", () => {
     const env = {
       CONCLAVE_RELAYS: "https://a.example.org,ws://b.example.org:9",
@@ -109,6 +116,7 @@ describe("a node's configuration", () => {
     ["allow_digests", "yes", "yes", /"allow_digests"%: must be true or false/],
     ["presigning", 1, "TRUE", /"presigning"%: must be true or false/],
     ["log_level", "verbose", "verbose", /"log_level"%: /],
+    ["log_format", "xml", "xml", /"log_format"%: must be "json" or "pretty"/],
     ["name", "Alpha", "Alpha", /"name"%: must be 1 to 32 of/],
     ["listen_quic", "9000", "9000", /"listen_quic"%: must look like "0.0.0.0:9000"/],
     ["listen_libp2p", ["0.0.0.0:9001"], "0.0.0.0:9001", /"listen_libp2p"%: must look like "\/ip4/],

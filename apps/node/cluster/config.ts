@@ -25,6 +25,8 @@ const url = (schemes: string) =>
 const path = z.string().min(1, { error: "must be a path" });
 const flag = z.boolean({ error: "must be true or false" });
 
+const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "silent"] as const;
+
 const SHAPE = {
   /** Which node of the charter this is. */
   name: z.string().regex(/^[a-z0-9_-]{1,32}$/, { error: "must be 1 to 32 of a–z, 0–9, - and _" }),
@@ -76,7 +78,9 @@ const SHAPE = {
   etcd_ca_file: path.optional(),
   etcd_cert_file: path.optional(),
   etcd_key_file: path.optional(),
-  log_level: z.enum(["trace", "debug", "info", "warn", "error", "silent"]).default("info"),
+  log_level: z.enum(LOG_LEVELS).default("info"),
+  /** JSON lines for machines, or the same for people. */
+  log_format: z.enum(["json", "pretty"], { error: 'must be "json" or "pretty"' }).default("json"),
 } as const;
 
 type Key = keyof typeof SHAPE;
@@ -179,6 +183,9 @@ function environmentValues(env: Readonly<Record<string, string | undefined>>): V
     if (key === undefined) throw new ConfigWrong(unknownName("variable", name, KEYS.map(variableOf)));
     values[key] = typed(key, text);
   }
+  // The documents' own name, which other programs read too: what is no level of ours was meant for them.
+  const level = env["LOG_LEVEL"]?.toLowerCase();
+  if (LOG_LEVELS.some((known) => known === level)) values.log_level ??= level;
   return values;
 }
 

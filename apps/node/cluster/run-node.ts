@@ -1,9 +1,10 @@
 /** `conclave node --config FILE`: one node of a cluster, in a process of its own. */
 import { resolve } from "node:path";
 import { defaultFeePolicy } from "@conclave/bitcoin";
-import { DEFAULT_TIMINGS, type Notice, type Timings } from "@conclave/node";
-import { pino, type Logger } from "pino";
-import { startClusterNode, type ClusterNode } from "../cluster-node.ts";
+import { DEFAULT_TIMINGS, type Timings } from "@conclave/node";
+import { observe, startClusterNode, type ClusterNode } from "../cluster-node.ts";
+import { openLog, type NodeLog } from "../observe/log.ts";
+import { openReports } from "../observe/reports.ts";
 import { readPassword } from "../password.ts";
 import { prepareNode, type PreparedNode } from "../prepared-node.ts";
 import { LOCAL_TIMINGS } from "../up/timings.ts";
@@ -16,10 +17,7 @@ import { isFounded, nodeFolderAt, readMembership, type Membership, type NodeFold
 import { FileUnusable, readPrivate } from "./private-files.ts";
 import { connectParent, type Parent } from "./supervisor.ts";
 import { spendingOf } from "./policy.ts";
-import { openNetwork, type NetworkEvent } from "./transports.ts";
-
-/** Said so often that even a log for debugging would hold little else. */
-const QUIET: ReadonlySet<Notice["kind"]> = new Set(["progress", "dropped", "begun", "voted"]);
+import { openNetwork } from "./transports.ts";
 
 /** Runs until it is interrupted or the program that started it goes, which is told what keeps it from starting. Throws that. */
 export async function runNode(resolve: () => ResolvedConfig): Promise<number> {
@@ -40,13 +38,15 @@ export async function runNode(resolve: () => ResolvedConfig): Promise<number> {
 async function run({ config, base }: ResolvedConfig, parent: Parent | null): Promise<number> {
   const path = (file: string): string => resolve(base, file);
   const folder = nodeFolderAt(path(config.data));
-  const log = pino({ name: config.name, level: config.log_level }, process.stderr);
+  const { name: node, log_level: level, log_format: format } = config;
+  const log = openLog({ node, level, format, write: (line) => void process.stderr.write(line) });
   const isNew = !isFounded(folder);
   if (isNew && parent === null)
     throw new FileUnusable(
       `${folder.charterFile} is not there: "conclave init" makes a node, and its cluster's charter`,
     );
   const password = await readPassword(config.password_file && path(config.password_file));
+  log.conceal(password);
   const prepared = await prepareNode(
     folder.root,
     { name: config.name, password, create: isNew },
@@ -60,7 +60,7 @@ async function run({ config, base }: ResolvedConfig, parent: Parent | null): Pro
     await prepared.close();
     throw error;
   }
-  log.info({ api: running.http.url }, "the node runs");
+  log.logger.info({ event: "running", api: running.http.url }, "the node runs");
   parent?.serve(speakerOf(running.node));
   parent?.say({ kind: "ready", apiUrl: running.http.url, rssBytes: process.memoryUsage.rss() });
   await untilStopped(parent);
@@ -75,7 +75,7 @@ interface Parts {
   readonly path: (file: string) => string;
   readonly folder: NodeFolder;
   readonly prepared: PreparedNode;
-  readonly log: Logger;
+  readonly log: NodeLog;
   readonly parent: Parent | null;
 }
 
@@ -84,22 +84,19 @@ async function start({ config, path, folder, prepared, log, parent }: Parts): Pr
   checkSelf(membership, prepared, config, folder);
   const { charter } = membership;
   const self = prepared.custody.entry.id;
-  const nameOf = new Map<string, string>(charter.roster.nodes.map(({ id, name }) => [id, name]));
-  const observe = (event: NetworkEvent): void => {
-    const peer = "peer" in event ? String(event.peer) : null;
-    const named = peer === null ? event : { ...event, peer: nameOf.get(peer) ?? peer };
-    const level = event.kind === "up" || event.kind === "down" || event.kind === "undialled" ? "info" : "warn";
-    log[level](named, `network: ${event.kind}`);
-  };
+  const { genesisMs } = charter;
+  const observation = observe({ prepared, settings: charter, esploraUrl: config.esplora_url, genesisMs });
+  const reports = openReports(log, charter.roster, observation);
   const token = readToken(path(config.api_token_file));
+  log.conceal(token);
   const coordination = await openCoordination({
     config,
     charter,
     self,
     path,
-    report: ({ kind, message }) => log[kind === "connected" ? "info" : "warn"]({ etcd: kind }, message),
+    report: reports.coordination,
   });
-  const transport = await openNetwork({ self, membership, folder, config, observe });
+  const transport = await openNetwork({ self, membership, folder, config, observe: reports.network });
   return startClusterNode({
     prepared,
     settings: {
@@ -116,6 +113,7 @@ async function start({ config, path, folder, prepared, log, parent }: Parts): Pr
     },
     transport,
     coordination,
+    observation,
     esploraUrl: config.esplora_url,
     genesisMs: charter.genesisMs,
     timings: timingsOf(charter.network),
@@ -125,14 +123,10 @@ async function start({ config, path, folder, prepared, log, parent }: Parts): Pr
       host: config.api_host,
       allowedHosts: config.api_allowed_hosts,
       token,
-      log: {
-        info: (fields, message) => log.debug(fields, message),
-        error: (fields, message) => log.error(fields, message),
-      },
+      log: reports.http,
     },
     notify: (notice) => {
-      if (!QUIET.has(notice.kind)) log.debug({ notice: notice.kind }, "notice");
-      if (notice.kind === "problem" || notice.kind === "sealed") log.error({ notice }, notice.kind);
+      reports.notice(notice);
       parent?.notice(notice);
     },
   });

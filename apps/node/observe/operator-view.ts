@@ -1,14 +1,16 @@
 /** An observation as the HTTP server shows it. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { exportLines, type ExportHeader } from "@conclave/node";
 import type { OperatorView } from "../http/index.ts";
 import { VERSION } from "../version.ts";
 import type { Observation } from "./observation.ts";
 
-export const operatorView = (observation: Observation): OperatorView => ({
+export const operatorView = (observation: Observation, header: ExportHeader): OperatorView => ({
   metrics: () => observation.exposition(),
   version: () => ({ version: VERSION, commit: COMMIT, node: process.version }),
   trace: (id) => observation.tracer.trace(id),
+  audit: () => exportLines(header, observation.store.audit),
   asked: (request, asked) => observation.tracer.asked(request, asked),
   answered: (route, status) => observation.answered(route, status),
 });
