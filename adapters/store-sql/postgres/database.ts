@@ -115,16 +115,16 @@ class PostgresDatabase implements Database {
   }
 
   async read<T>(work: (db: Kysely<Schema>) => Promise<T>): Promise<T> {
+    const deadlineMs = this.#deadlineMs();
     await this.#changes;
-    return this.#again(this.#deadlineMs(), () => work(this.#db));
+    return this.#again(deadlineMs, () => work(this.#db));
   }
 
   /** One at a time, in the order of the calls: as in a file, a call sees what was asked for before it. */
   write<T>(work: (db: Kysely<Schema>) => Promise<T>): Promise<T> {
-    const written = this.#changes.then(() => {
-      const deadlineMs = this.#deadlineMs();
-      return this.#again(deadlineMs, () => this.#once(deadlineMs, work));
-    });
+    // From the call on: a hundred calls that wait for one server give up together, not one after another.
+    const deadlineMs = this.#deadlineMs();
+    const written = this.#changes.then(() => this.#again(deadlineMs, () => this.#once(deadlineMs, work)));
     this.#changes = written.catch(() => undefined);
     return written;
   }

@@ -5,6 +5,7 @@
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import {
   accessSync,
+  chmodSync,
   chownSync,
   constants,
   existsSync,
@@ -48,10 +49,20 @@ export interface PostgresServer {
   /** Starts it again after `stop`, with settings beside the usual ones. */
   start(settings?: Readonly<Record<string, string>>): Promise<void>;
   restart(settings?: Readonly<Record<string, string>>): Promise<void>;
-  /** Its folder, for tests that look into it. */
+  /** Its folder, which its account can enter. */
   readonly folder: string;
+  /** Makes what stands at `path` its account's own. */
+  own(path: string): void;
+  /**
+   * Gives it a certificate of its own making for a name (`DNS:…` or `IP:…`), to be used from the next start on with
+   * `TLS_SETTINGS`. Returns the file that clients trust. Needs `openssl`.
+   */
+  certify(name: string): string;
   dispose(): Promise<void>;
 }
+
+/** Settings of a server that was given a certificate. */
+export const TLS_SETTINGS = { ssl: "on", ssl_cert_file: "server.crt", ssl_key_file: "server.key" };
 
 /** Why no server can be started here; null if one can. Throws where `REQUIRE_POSTGRES=1` says that there has to be one. */
 export function postgresMissing(): string | null {
@@ -184,6 +195,26 @@ class RunningServer implements PostgresServer {
     } finally {
       await client.end();
     }
+  }
+
+  own(path: string): void {
+    const { uid, gid } = this.#parts.owner;
+    if (uid !== undefined) chownSync(path, uid, gid ?? uid);
+  }
+
+  certify(name: string): string {
+    const inData = (file: string): string => join(this.folder, "data", file);
+    const [key, certificate] = [inData(TLS_SETTINGS.ssl_key_file), inData(TLS_SETTINGS.ssl_cert_file)];
+    const make = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"];
+    const made = spawnSync(
+      "openssl",
+      [...make, "-subj", "/CN=test", "-addext", `subjectAltName=${name}`, "-keyout", key, "-out", certificate],
+      { encoding: "utf8" },
+    );
+    if (made.status !== 0) throw new Error(`openssl made no certificate: ${made.stderr ?? made.error?.message}`);
+    chmodSync(key, 0o600);
+    for (const file of [key, certificate]) this.own(file);
+    return certificate;
   }
 
   async start(settings: Readonly<Record<string, string>> = {}): Promise<void> {
