@@ -1,12 +1,11 @@
 import { after, before, describe } from "node:test";
-import { toHex } from "@conclave/bytes";
 import type { NodeId } from "@conclave/consensus";
 import type { Coordination } from "@conclave/node";
 import { coordinationContract, type CoordinationPlace } from "@conclave/node/testing";
 import type { EtcdCoordination } from "./index.ts";
 import { startFakeEtcd, type FakeEtcd } from "./testing/fake-etcd.ts";
 import { etcdMissing, startEtcd, type EtcdCluster } from "./testing/index.ts";
-import { NODES, QUICK, startNode } from "./testing/nodes.ts";
+import { hexOf, NODES, QUICK, startNode } from "./testing/nodes.ts";
 import { eventually } from "./testing/patience.ts";
 
 /** Every node of every test shows within this time what its watch has seen. */
@@ -34,7 +33,7 @@ async function makePlace(served: Served): Promise<CoordinationPlace> {
       endpoints: served.endpoints,
       cluster,
       intervals,
-      read: (wire) => heard.get(id)!.push(toHex(wire)),
+      read: (wire) => heard.get(id)!.push(hexOf(wire)) > 0,
     });
     open.set(id, coordination);
     coordinations.set(id, {

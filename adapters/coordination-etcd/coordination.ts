@@ -108,9 +108,9 @@ class Member implements EtcdCoordination {
     this.#parts = parts;
     const { gateway, clock, health, intervals, options } = parts;
     const layout = layoutOf(options.cluster);
-    const { longestRetryMs, presenceMs } = intervals;
+    const { longestRetryMs, presenceMs, beatMs: restoreMs } = intervals;
     this.#leases = new StatementLeases(gateway, clock);
-    this.#outbox = new Outbox({ gateway, layout, leases: this.#leases, health, clock, longestRetryMs });
+    this.#outbox = new Outbox({ gateway, layout, leases: this.#leases, health, clock, longestRetryMs, restoreMs });
     const { self, members, config } = options;
     this.#presence = new Presence({ gateway, layout, health, clock, self, members, config, presenceMs });
   }

@@ -26,8 +26,8 @@ export const MAX_HELD_BYTES = 32 << 20;
 export const MAX_WAITING_DELETIONS = 4_096;
 /** Writes under way at once: with 20 ms of round trip to a far etcd, 400 a second. */
 export const PARALLEL_WRITES = 8;
-/** Somebody deletes what this node published: it is put back so often, and then left to the mesh. */
-export const MAX_RESTORATIONS = 3;
+/** Somebody keeps deleting what this node published: it is put back this often at least. */
+export const LONGEST_RESTORE_MS = 10 * 60_000;
 
 /** Statements share a lease for so long, so that thousands of them need few renewals. */
 export const LEASE_SHARED_MS = 5 * 60_000;

@@ -12,9 +12,9 @@ import type { Health } from "./health.ts";
 import type { Layout } from "./layout.ts";
 import type { Lease, StatementLeases } from "./leases.ts";
 import {
+  LONGEST_RESTORE_MS,
   MAX_HELD_BYTES,
   MAX_HELD_STATEMENTS,
-  MAX_RESTORATIONS,
   MAX_WAITING_DELETIONS,
   PARALLEL_WRITES,
 } from "./limits.ts";
@@ -26,6 +26,8 @@ export interface OutboxParts {
   readonly health: Health;
   readonly clock: Clock;
   readonly longestRetryMs: number;
+  /** What somebody deletes is put back at once, then after so long, then twice as long, and so on. */
+  readonly restoreMs: number;
   /** Fewer ones for tests. */
   readonly maxHeld?: number;
 }
@@ -39,6 +41,8 @@ interface Held {
   /** The watch has shown it there. */
   isShown: boolean;
   restorations: number;
+  /** Not put back before this time. */
+  restoreAtMs: number;
   isWithdrawn: boolean;
 }
 
@@ -91,6 +95,7 @@ export class Outbox {
       written: null,
       isShown: false,
       restorations: 0,
+      restoreAtMs: 0,
       isWithdrawn: false,
     };
     // A deletion that was not done yet would take away what is published again.
@@ -160,9 +165,14 @@ export class Outbox {
     this.#deletions.clear();
   }
 
+  /** Again and again it is done ever more rarely: whoever takes it away costs one write in a while. */
   #restore(held: Held): void {
-    if (held.restorations++ < MAX_RESTORATIONS) this.#writeAgain(held);
-    else this.#drop(held, "it was deleted again and again");
+    const { clock, restoreMs } = this.#parts;
+    const nowMs = clock.nowMs();
+    held.isShown = false;
+    if (nowMs < held.restoreAtMs) return;
+    held.restoreAtMs = nowMs + Math.min(LONGEST_RESTORE_MS, restoreMs * 2 ** held.restorations++);
+    this.#writeAgain(held);
   }
 
   #writeAgain(held: Held): void {
@@ -254,7 +264,7 @@ export class Outbox {
     this.#parts.health.failed(error);
     if (held.isWithdrawn) return;
     // It would be refused for ever, and everything behind it would wait.
-    if (error instanceof EtcdRefused && error.code === CODES.invalidArgument) return this.#drop(held, error.message);
+    if (error instanceof EtcdRefused && isTooLarge(error)) return this.#drop(held, error.message);
     this.#waiting.add(held);
     this.#rest();
   }
@@ -297,3 +307,7 @@ export class Outbox {
     });
   }
 }
+
+/** An operator may have set etcd's limit lower than it usually is. */
+const isTooLarge = ({ code, message }: EtcdRefused): boolean =>
+  code === CODES.invalidArgument && message.includes("request is too large");

@@ -96,6 +96,12 @@ export class FakeEtcd {
     await new Promise((done) => this.#server.close(done));
   }
 
+  /** Takes back the last write, as if it had never been asked for. */
+  undoLast(): void {
+    const last = this.#history.pop();
+    if (last !== undefined) this.#keys.delete(last.kv.key);
+  }
+
   /** Ends every watch, as a member does that goes away. */
   cutWatches(): void {
     for (const { response } of this.#watches) response.destroy();
