@@ -2,10 +2,10 @@
  * Where things lie in etcd: document 004's names, below one prefix for each cluster.
  *
  *     /conclave/<cluster>/config/{threshold,total_nodes,bitcoin_network}
- *     /conclave/<cluster>/tx/<request>/<proposal|abandon|result>/<node>/<digest>
+ *     /conclave/<cluster>/tx/<request>/<proposal|abandon|result|…>/<node>/<digest>
  *     /conclave/<cluster>/votes/<request>/<node>/<revision>.<round>/<digest>
  *     /conclave/<cluster>/bans/<accused node>/<telling node>/<digest>
- *     /conclave/<cluster>/keys/<key>/<certificate|edge>/<node>/<digest>
+ *     /conclave/<cluster>/keys/<key>/<certificate|edge|…>/<node>/<digest>
  *     /conclave/<cluster>/other/<topic>/<digest>
  *     /conclave/<cluster>/peers/<node>
  *     /conclave/<cluster>/leader
@@ -56,31 +56,19 @@ export const endOf = (prefix: string): string => `${prefix.slice(0, -1)}0`;
 /** What this node's own envelope is about. Anything that is not read here lies with the others of its topic. */
 function shelfOf({ wire, topic }: Statement): string {
   const label = labelOf(wire);
-  const about = label?.request ?? label?.key ?? null;
-  switch (label?.kind) {
-    case "proposal":
-    case "abandon":
-    case "result":
-      if (about !== null) return `tx/${about}/${label.kind}/${label.sender}`;
-      break;
-    case "vote":
-      if (about !== null) return `votes/${about}/${label.sender}/${label.round}`;
-      break;
-    case "certificate":
-    case "edge":
-      if (about !== null) return `keys/${about}/${label.kind}/${label.sender}`;
-      break;
-    case "evidence":
-      return `bans/${accusedBy(label.body)}/${label.sender}`;
-  }
-  return `other/${toHex(transcript("etcd/topic", { topic }).subarray(0, 16))}`;
+  if (label === null) return `other/${toHex(transcript("etcd/topic", { topic }).subarray(0, 16))}`;
+  const { kind, sender, request, key, round, body } = label;
+  if (kind === "vote") return `votes/${request}/${sender}/${round}`;
+  if (kind === "evidence") return `bans/${accusedBy(body)}/${sender}`;
+  if (key !== null) return `keys/${key}/${kind}/${sender}`;
+  return `tx/${request}/${kind}/${sender}`;
 }
 
 /** As much of an envelope's header as a name needs. */
 interface Label {
   readonly kind: string;
   readonly sender: string;
-  readonly request: string | null;
+  readonly request: string;
   readonly key: string | null;
   readonly round: string;
   readonly body: Uint8Array;
@@ -102,7 +90,8 @@ function labelOf(wire: Uint8Array): Label | null {
     if (fields.length !== HEADER_FIELDS) return null;
     const [kind, sender] = [nameAt(fields, KIND), nameAt(fields, SENDER)];
     if (kind === "" || sender === "") return null;
-    return { kind, sender, request: idAt(fields, REQUEST), key: idAt(fields, KEY), round: nameAt(fields, ROUND), body };
+    const [request, round] = [idAt(fields, REQUEST) ?? "none", nameAt(fields, ROUND)];
+    return { kind, sender, request, key: idAt(fields, KEY), round, body };
   } catch (error) {
     if (!(error instanceof CodecError)) throw error;
     return null;

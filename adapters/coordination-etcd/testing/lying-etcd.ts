@@ -3,7 +3,7 @@
  * a pure function of a seed where it draws lots.
  */
 import type { ServerResponse } from "node:http";
-import { digestOf } from "../layout.ts";
+import { digestOf, layoutOf } from "../layout.ts";
 import type { FakeEtcd, Json, Mouth } from "./fake-etcd.ts";
 
 type Rng = () => number;
@@ -31,7 +31,7 @@ function pour(response: ServerResponse, chunk: string, times = ENDLESS_MEGABYTES
   else response.once("drain", () => pour(response, chunk, times - 1));
 }
 
-/** The same tree with each leaf and list passed through `change`. */
+/** The same tree with each part of it passed through `change`. */
 const mapped = (value: unknown, change: (value: unknown, name: string) => unknown, name = ""): unknown => {
   if (Array.isArray(value))
     return change(
@@ -39,7 +39,7 @@ const mapped = (value: unknown, change: (value: unknown, name: string) => unknow
       name,
     );
   if (typeof value !== "object" || value === null) return change(value, name);
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, mapped(item, change, key)]));
+  return change(Object.fromEntries(Object.entries(value).map(([key, item]) => [key, mapped(item, change, key)])), name);
 };
 
 const text = (response: ServerResponse, body: string): void => void response.end(body);
@@ -65,6 +65,29 @@ const WRONG_VALUES: readonly unknown[] = [
   "99999999999999999999999",
   [[]],
 ];
+
+const layout = layoutOf("test");
+
+interface Placed {
+  readonly key: string;
+  readonly value: string;
+}
+
+const isPlaced = (value: unknown): value is Placed => {
+  const { key, value: bytes } = (value ?? {}) as Partial<Placed>;
+  return typeof key === "string" && typeof bytes === "string" && layout.digestAt(plain(key)) !== null;
+};
+
+const plain = (encoded: string): string => Buffer.from(encoded, "base64").toString("utf8");
+
+/** A statement with one bit flipped, under the name that its bytes would have. */
+function placedAnew(placed: Placed, rng: Rng): Placed {
+  const bytes = Buffer.from(placed.value, "base64");
+  const at = Math.floor(rng() * bytes.length);
+  bytes[at] = bytes[at]! ^ (1 << Math.floor(rng() * 8));
+  const shelf = plain(placed.key).slice(0, -digestOf(bytes).length);
+  return { ...placed, key: base64(`${shelf}${digestOf(bytes)}`), value: base64(bytes) };
+}
 
 export type Lie = (etcd: FakeEtcd, rng: Rng) => Mouth;
 
@@ -157,6 +180,8 @@ export const LIES: Readonly<Record<string, Lie>> = {
       text(response, JSON.stringify(path === "/v3/lease/keepalive" ? { result: {} } : answer)),
     events: (answer, response) => line(response, JSON.stringify(answer)),
   }),
+  "statements changed in one bit, under fitting names": (_, rng) =>
+    everywhere((answer) => mapped(answer, (value) => (isPlaced(value) ? placedAnew(value, rng) : value))),
   "a flood of statements that nobody made": (etcd, rng) => ({
     answer: (_, __, answer, response) => text(response, JSON.stringify(answer)),
     events: (answer, response) => {
