@@ -49,6 +49,8 @@ describe("an address of PostgreSQL", () => {
     assert.throws(() => parseAddress("postgres://u@localhost/d").password(), PasswordMissing);
     assert.throws(() => parseAddress(`postgres://u:${SECRET}@localhost/d`, { passwordFile }), /leave one of them out/);
     assert.throws(() => parseAddress("postgres://u@localhost/d", { passwordFile: join(folder, "none") }), /ENOENT/);
+    const shared = file("shared", `${SECRET}\n`, 0o640);
+    assert.throws(() => parseAddress("postgres://u@localhost/d", { passwordFile: shared }), /chmod 600/);
   });
 
   it("means what libpq means by sslmode, and verifies every server but this machine if nothing is said", () => {

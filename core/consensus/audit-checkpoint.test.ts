@@ -4,6 +4,7 @@ import { CodecError, rawCbor, type Cbor } from "@conclave/bytes";
 import { portableEngine as engine } from "@conclave/crypto";
 import {
   auditCheckpointCodec,
+  confirms,
   isCosigned,
   isForked,
   signCheckpoint,
@@ -77,6 +78,14 @@ describe("a checkpoint of an audit log", () => {
     assert(isCosigned(signedBy(1)));
     assert(!isCosigned(signedBy(0)));
     assert(isGood(signedBy(0)));
+  });
+
+  test("is confirmed as it was proposed, or not at all", () => {
+    const proposal = signedBy(0);
+    assert(confirms(signedBy(1), proposal));
+    assert(!confirms(proposal, proposal), "by its own node");
+    for (const changes of [{ position: 8 }, { hash: filled(2) }, { atMs: 1 }, { node: ids[3]! }, { cluster: "other" }])
+      assert(!confirms(signedBy(1, changes), proposal), JSON.stringify(changes));
   });
 
   test("proves a fork by two proposals of one node, and by nothing else", () => {

@@ -76,6 +76,11 @@ export function verifyCheckpoint(engine: Engine, roster: Roster, signed: SignedC
 /** True if somebody else signed it than the node whose log it is. A node's own word about its log proves nothing. */
 export const isCosigned = ({ checkpoint, signer }: SignedCheckpoint): boolean => signer !== checkpoint.node;
 
+/** True if `signed` is another node's word on exactly what was proposed. Says nothing about signatures. */
+export const confirms = (signed: SignedCheckpoint, proposal: SignedCheckpoint): boolean =>
+  isCosigned(signed) &&
+  equalBytes(auditCheckpointCodec.encode(signed.checkpoint), auditCheckpointCodec.encode(proposal.checkpoint));
+
 /**
  * True if one node signed two histories of its own log: the same position with different hashes. Both signatures have to be
  * good; then the two prove it to anybody.

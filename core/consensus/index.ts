@@ -1,5 +1,6 @@
 export {
   auditCheckpointCodec,
+  confirms,
   isCosigned,
   isForked,
   signCheckpoint,

@@ -1,6 +1,6 @@
 /**
- * Where PostgreSQL is, from a URL as libpq writes it. Understood strictly: a setting that is not known is refused, and nothing
- * is taken from the environment, so that a typing error never means "without encryption".
+ * Where PostgreSQL is, from a URL as libpq writes it. Understood strictly: a setting that is not known is refused, and the
+ * environment stands in for none, so that a typing error never means "without encryption".
  */
 import { readFileSync, statSync } from "node:fs";
 import { isIP } from "node:net";
@@ -102,6 +102,7 @@ function parametersOf(url: URL): ReadonlyMap<string, string> {
 
 function passwordOf(given: string, file: string | undefined): () => string {
   if (given !== "" && file !== undefined) refuse("its password stands in the URL and in a file: leave one of them out");
+  if (file !== undefined) checkPrivate(file, "the password file");
   const password = file === undefined ? given : readText(file, "the password").replace(/\r?\n$/, "");
   return () => {
     if (password === "") throw new PasswordMissing();
@@ -132,7 +133,7 @@ function tlsOf(host: string, parameters: ReadonlyMap<string, string>): PostgresA
   if (mode === "verify-ca" && root === undefined)
     refuse("sslmode=verify-ca needs sslrootcert: of all public authorities, any could stand in for the server");
   const [cert, key] = [parameters.get("sslcert"), parameters.get("sslkey")];
-  if (key !== undefined) checkPrivateKey(key);
+  if (key !== undefined) checkPrivate(key, "sslkey");
   return {
     // As in libpq, `require` with a root certificate verifies like `verify-ca`.
     rejectUnauthorized: mode !== "require" || root !== undefined,
@@ -143,10 +144,10 @@ function tlsOf(host: string, parameters: ReadonlyMap<string, string>): PostgresA
   };
 }
 
-function checkPrivateKey(file: string): void {
+function checkPrivate(file: string, what: string): void {
   const stats = statSync(file, { throwIfNoEntry: false });
   if (stats !== undefined && (stats.mode & GROUP_AND_OTHERS) !== 0)
-    refuse(`sslkey ${file} is open to other accounts. Run: chmod 600 ${JSON.stringify(file)}`);
+    refuse(`${what} ${file} is open to other accounts. Run: chmod 600 ${JSON.stringify(file)}`);
 }
 
 function readText(file: string, what: string): string {

@@ -32,7 +32,7 @@ const exactTypes = {
     oid === INT8_OID ? BigInt : types.getTypeParser(oid, format),
 };
 
-/** How every connection is made. All of it is said here, so that no variable of the environment says otherwise. */
+/** How every connection is made. All of it is said here, before a variable of the environment could. */
 export const clientConfig = ({ host, port, user, database, password, ssl }: PostgresAddress): ClientConfig => ({
   host,
   port,

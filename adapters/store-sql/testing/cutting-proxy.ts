@@ -11,6 +11,8 @@ export interface CuttingProxy {
   readonly port: number;
   /** The next time that a client says `word`, the line is cut. Resolves when that has happened. */
   cutAt(word: string, when: Cut): Promise<void>;
+  /** Forgets a cut that has not happened. */
+  disarm(): void;
   close(): Promise<void>;
 }
 
@@ -50,6 +52,9 @@ export async function cuttingProxy(targetPort: number): Promise<CuttingProxy> {
       new Promise((resolve) => {
         armed = { word, when, done: resolve };
       }),
+    disarm: () => {
+      armed = null;
+    },
     close: () =>
       new Promise((resolve) => {
         for (const socket of open) socket.destroy();
