@@ -22,10 +22,15 @@ export interface Moment {
   readonly keys: readonly KeyListing[];
   readonly points: readonly Point[];
   readonly queued: number;
+  /** Payments that this node's operator is asked about. */
+  readonly approvals: number;
   readonly generation: number;
   readonly sealed: boolean;
   readonly skewSeconds: number | null;
   readonly certificateEndsMs: number | null;
+  /** Whether the coordination service answers; null where there is none beside the mesh. */
+  readonly coordination: boolean | null;
+  readonly accounts: readonly { readonly account: string; readonly frozen: string | null }[];
 }
 
 export class Gauges {
@@ -76,6 +81,7 @@ export class Gauges {
       ),
       one("ledger_height", "The cluster's clock as this node reads it", (m) => m.cluster.height),
       one("transaction_queue_size", "Payments that are not signed, rejected or given up", (m) => m.queued),
+      one("approvals_waiting", "Payments that wait for this node's operator", (m) => m.approvals),
       one("journal_generation", "Promises in the safety journal", (m) => m.generation),
       one("sealed", "1 while custody refuses to vote and sign, because its journal is behind or its disk failed", (m) =>
         m.sealed ? 1 : 0,
@@ -84,12 +90,18 @@ export class Gauges {
       one("certificate_expiry_timestamp", "When this node's certificate ends, in seconds since 1970", (m) =>
         m.certificateEndsMs === null ? null : m.certificateEndsMs / 1_000,
       ),
+      one("coordination_up", "1 while the coordination service answers and does what it is asked", (m) =>
+        m.coordination === null ? null : m.coordination ? 1 : 0,
+      ),
       one("process_resident_memory_bytes", "Memory of the process", () => process.memoryUsage.rss()),
       many("ready_point", "1 for each point of readiness that holds", "point", ({ points }) =>
         points.map(({ name, ok }) => [name, ok ? 1 : 0] as const),
       ),
       many("cluster_status", "1 for the status of the cluster, 0 for the others", "status", ({ cluster }) =>
         (["ok", "degraded", "halted"] as const).map((status) => [status, cluster.status === status ? 1 : 0] as const),
+      ),
+      many("account_frozen", "1 for an account whose coins somebody spent without a payment of ours", "account", (m) =>
+        m.accounts.map(({ account, frozen }) => [account, frozen === null ? 0 : 1] as const),
       ),
       many("presignature_pool_size", "Prepared signatures that this node has parts of", "key", (m) =>
         keys(m).map(([id, { presignatures }]) => [id, presignatures] as const),

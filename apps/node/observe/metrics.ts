@@ -21,6 +21,9 @@ export interface NodeMetrics {
   readonly votes: Counter<"value" | "result">;
   readonly objections: Counter<"code">;
   readonly violations: Counter<"type">;
+  readonly dissent: Counter<"party">;
+  readonly alerts: Counter<"code">;
+  readonly coordination: Counter<"kind">;
   readonly signatures: Counter<"suite" | "result">;
   readonly networkErrors: Counter<"peer">;
   readonly tlsFailures: Counter;
@@ -64,6 +67,9 @@ export function createMetrics(): NodeMetrics {
     ]),
     objections: counter("vote_objections", "Reasons for which this node did not approve", ["code"]),
     violations: counter("byzantine_violations", "Violations proven against nodes", ["type"]),
+    dissent: counter("dissent", "Votes against what was decided: no fault by themselves", ["party"]),
+    alerts: counter("alerts", "Things that this node wanted an operator to look at", ["code"]),
+    coordination: counter("coordination_reports", "What the node said of its coordination service", ["kind"]),
     signatures: counter("signatures", "Signatures made, and attempts at them that failed", ["suite", "result"]),
     networkErrors: counter("network_errors", "Links lost, dials that failed, greetings refused", ["peer"]),
     tlsFailures: counter("tls_handshake_failures", "Handshakes that failed at either end"),

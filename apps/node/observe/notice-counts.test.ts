@@ -61,6 +61,20 @@ describe("violations", () => {
   });
 });
 
+describe("what operators should look at", () => {
+  test("dissent by node, alerts by code, a wallet that is frozen, not one that is free again", async () => {
+    const { counts, read } = open();
+    const dissent = { request: new Uint8Array(32), revision: 1, round: 1, value: false, evidence: null };
+    await counts.heard({ kind: "dissent", node: NODES[2], ...dissent });
+    await counts.heard({ kind: "alert", code: "halted", message: "too few nodes" });
+    for (const frozen of [true, false])
+      await counts.heard({ kind: "wallet", account: "taproot", frozen, txid: "ab", reason: "nobody knows why" });
+    assert.equal(await read('mpc_dissent_total{party="node3"}'), 1);
+    assert.equal(await read('mpc_alerts_total{code="halted"}'), 1);
+    assert.equal(await read('mpc_alerts_total{code="wallet-frozen"}'), 1);
+  });
+});
+
 describe("attempts", () => {
   test("one that fails by silence has expired, and names whom it waited for, once each", async () => {
     const { counts, read } = open();

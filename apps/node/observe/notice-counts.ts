@@ -65,6 +65,15 @@ export class NoticeCounts {
       case "violation":
         metrics.violations.inc({ type: notice.violation });
         return;
+      case "dissent":
+        metrics.dissent.inc({ party: nameOf(notice.node) });
+        return;
+      case "alert":
+        metrics.alerts.inc({ code: notice.code });
+        return;
+      case "wallet":
+        if (notice.frozen) metrics.alerts.inc({ code: "wallet-frozen" });
+        return;
       case "state":
         return this.#entered(notice, "transactions");
       case "message":

@@ -30,6 +30,11 @@ const LEVELS: Readonly<Partial<Record<Notice["kind"], Level>>> = {
   released: "info",
   abandoned: "info",
   violation: "error",
+  alert: "error",
+  wallet: "error",
+  dissent: "warn",
+  waits: "info",
+  decided: "info",
   sealed: "error",
   ready: "info",
   problem: "error",
@@ -109,6 +114,16 @@ export class NoticeLines {
         return { peer: this.#nameOf(notice.node), code: notice.violation };
       case "dropped":
         return { peer: notice.from === null ? null : this.#nameOf(notice.from), reason: notice.reason };
+      case "alert":
+        return { code: notice.code };
+      case "wallet":
+        return { account: notice.account, code: notice.frozen ? "frozen" : "free", reason: notice.reason };
+      case "dissent":
+        return { peer: this.#nameOf(notice.node), value: notice.value ? "approve" : "reject" };
+      case "waits":
+        return { peer: this.#nameOf(notice.node) };
+      case "decided":
+        return { code: notice.approved ? "approved" : "rejected", reason: notice.reason };
       case "sealed":
       case "released":
         return { reason: notice.reason };
@@ -121,6 +136,7 @@ export class NoticeLines {
 function worded(notice: Notice): string {
   switch (notice.kind) {
     case "problem":
+    case "alert":
       return notice.message;
     case "sealed":
       return "this node neither votes nor signs";

@@ -56,6 +56,7 @@ export class Observation {
   readonly #gauges: Gauges;
   #custody: CustodyNews | null = null;
   #observed: Observed | null = null;
+  #coordination: boolean | null = null;
 
   constructor(parts: ObservationParts) {
     const { roster, self, store, journalTimes, esploraUrl, nowMs = Date.now } = parts;
@@ -113,6 +114,13 @@ export class Observation {
     this.#network.heard(peer === null ? event : { ...event, peer });
   }
 
+  /** What the node says of its coordination service: `connected`, `away`, `refused`, or a trouble that it goes on with. */
+  coordination(kind: string): void {
+    this.metrics.coordination.inc({ kind });
+    if (kind === "connected") this.#coordination = true;
+    if (kind === "away" || kind === "refused") this.#coordination = false;
+  }
+
   answered(route: string, status: number): void {
     this.metrics.httpRequests.inc({ route, status: String(status) });
   }
@@ -137,7 +145,13 @@ export class Observation {
   async #moment(): Promise<Moment> {
     if (this.#observed === null) throw new Error("the node is not there yet");
     const { node, chain, news } = this.#observed;
-    const [cluster, nodes, custody, keys] = await Promise.all([node.cluster(), node.nodes(), news.look(), node.keys()]);
+    const [cluster, nodes, custody, keys, approvals] = await Promise.all([
+      node.cluster(),
+      node.nodes(),
+      news.look(),
+      node.keys(),
+      node.approvals.list(),
+    ]);
     for (const { key, record } of custody.keys) this.#requests.keyKnown(key, record);
     const points = pointsOf({
       cluster,
@@ -156,10 +170,13 @@ export class Observation {
       keys,
       points,
       queued: await this.#queued(),
+      approvals: approvals.filter(({ nodes: asked }) => asked.includes(this.#parts.self)).length,
       generation: custody.generation,
       sealed: isSealed(custody),
       skewSeconds: this.#skew.seconds,
       certificateEndsMs: this.#network.certificateEndsMs,
+      coordination: this.#coordination,
+      accounts: node.accounts,
     };
   }
 

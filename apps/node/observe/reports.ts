@@ -39,6 +39,7 @@ export function openReports(log: NodeLog, { nodes }: Roster, observation: Observ
       node[level](fields, message);
     },
     coordination({ kind, message }) {
+      observation.coordination(kind);
       coordination[USUAL.has(kind) ? "info" : "warn"]({ event: kind }, message);
     },
     http: {
