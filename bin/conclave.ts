@@ -14,6 +14,9 @@ const PROGRAMS: Readonly<Record<string, Main>> = {
   node: nodes,
   init: operators,
   certs: operators,
+  doctor: operators,
+  audit: async ([, ...rest]) => (await import("../apps/node/audit/main.ts")).main(rest),
+  evidence: async ([, ...rest]) => (await import("../apps/node/evidence/main.ts")).main(rest),
   relay: async ([, ...rest]) => (await import("../apps/relay/index.ts")).main(rest),
   party: async ([, ...rest]) => (await import("../apps/party/index.ts")).main(rest),
 };

@@ -3,7 +3,14 @@ import { openEsplora } from "@conclave/bitcoin-esplora";
 import { networks, type NetworkName } from "@conclave/bitcoin";
 import type { CustodySettings } from "@conclave/custody";
 import { localLedger } from "@conclave/ledger-local";
-import { ConclaveNode, type Coordination, type Messenger, type Notice, type Timings, type Transport } from "@conclave/node";
+import {
+  ConclaveNode,
+  type Coordination,
+  type Messenger,
+  type Notice,
+  type Timings,
+  type Transport,
+} from "@conclave/node";
 import { bitcoinjsOpinion } from "@conclave/verifier-bitcoinjs";
 import { systemClock } from "./clock.ts";
 import { startHttp, type HttpOptions, type HttpServer } from "./http/index.ts";
@@ -93,7 +100,7 @@ async function openParts(options: ClusterNodeOptions, opened: (() => Promise<voi
     startedAtMs: Date.now(),
     points: () => observation.points(),
   });
-  const http = await startHttp({ service, operator: operatorView(observation), ...options.http });
+  const http = await startHttp({ service, operator: operatorView(observation, { node: self, roster }), ...options.http });
   opened.push(() => http.close());
   await node.start();
   return {

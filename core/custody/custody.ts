@@ -15,6 +15,7 @@ import { DocketRefused, topicOf } from "./docket.ts";
 import { EdgeDeaths } from "./edge-deaths.ts";
 import { EdgeRing } from "./edges.ts";
 import { EnvelopeReader, EnvelopeRefused, sealEnvelope, type Envelope, type HeaderFields } from "./envelope.ts";
+import { Checkpoints } from "./checkpoints.ts";
 import { exportEvidence } from "./evidence-file.ts";
 import type { CustodyEvent } from "./events.ts";
 import { loadIdentity, type Identity } from "./identity.ts";
@@ -62,6 +63,7 @@ export class Custody {
   readonly #approvals: Approvals;
   readonly #ceremonies: Ceremonies;
   readonly #witness: Witness;
+  readonly #checkpoints: Checkpoints;
   readonly #storage: StorageSeal;
   #events: CustodyEvent[] = [];
   #nowMs = 0;
@@ -132,6 +134,7 @@ export class Custody {
       ceremonies: this.#ceremonies,
       others: () => this.#others(),
     });
+    this.#checkpoints = new Checkpoints({ ...shared, roster: settings.roster, others: () => this.#others() });
     this.#witness = new Witness({
       ...shared,
       self: this.#identity.id,
@@ -161,6 +164,11 @@ export class Custody {
     const { envelope: signer, id: self } = this.#identity;
     const file = exportEvidence({ ...this.#judge, self, signer, nowMs }, convictions);
     return { cases: convictions.length, file };
+  }
+
+  /** Sign a checkpoint of an audit log, this node's own or one that it confirms, and tell whom it concerns. */
+  checkpoint(nowMs: number, checkpoint: Uint8Array): CustodyEvent[] {
+    return this.#run(nowMs, () => this.#checkpoints.sign(checkpoint));
   }
 
   /** Coins of a wallet that no new payment may be given; `except` is the request (hexadecimal id) that asks. */
@@ -328,6 +336,8 @@ export class Custody {
         return this.#deaths.hear(envelope);
       case "waiting":
         return this.#approvals.spending.hear(header.sender, header.request!);
+      case "checkpoint":
+        return this.#checkpoints.hear(envelope);
       case "evidence":
         return this.#accuse(evidenceCodec.decode(body));
       case "ack":

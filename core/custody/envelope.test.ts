@@ -27,7 +27,12 @@ const edge = { from: 1, envelope: cluster.reader.open(cluster.forge(1, fields, n
 /** Nor this: nobody's approval is awaited in these runs. */
 const wait = { kind: "waiting" as const, request: new Uint8Array(32).fill(7) };
 const waiting = { from: 1, envelope: cluster.reader.open(cluster.forge(1, wait, new Uint8Array(0))) };
-const made: Partial<Record<Kind, typeof edge>> = { evidence, edge, waiting };
+/** Nor this: audit logs are the hosts'. */
+const checkpoint = {
+  from: 1,
+  envelope: cluster.reader.open(cluster.forge(1, { kind: "checkpoint" }, new Uint8Array(9))),
+};
+const made: Partial<Record<Kind, typeof edge>> = { evidence, edge, waiting, checkpoint };
 const all = KINDS.map((kind) => [kind, made[kind] ?? sample(kind)] as const);
 
 const otherKinds = (kind: string): readonly Replacement[] =>
@@ -92,6 +97,7 @@ describe("a header", () => {
     evidence: [],
     hello: [],
     witness: ["receiver"],
+    checkpoint: [],
   };
   /** What its sender cannot change, though it signs. */
   const NEVER = ["", "version", "roster", "sender", "length"];
@@ -99,7 +105,7 @@ describe("a header", () => {
   const ALIKE: readonly (readonly Kind[])[] = [
     ["proposal", "vote", "abandon", "result", "setup", "begin", "waiting"],
     ["step/broadcast", "step/echo"],
-    ["evidence", "hello"],
+    ["evidence", "hello", "checkpoint"],
     ["certificate", "edge"],
   ];
 

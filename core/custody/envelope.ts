@@ -40,6 +40,7 @@ export const KINDS = [
   "hello",
   "witness",
   "waiting",
+  "checkpoint",
 ] as const;
 
 export type Kind = (typeof KINDS)[number];
@@ -115,6 +116,7 @@ const FIELDS: Readonly<Record<Kind, readonly Particular[]>> = {
   hello: [],
   witness: ["receiver"],
   waiting: ["request", "round"],
+  checkpoint: [],
 };
 
 export const headerCodec: Codec<Header> = codec(

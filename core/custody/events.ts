@@ -162,6 +162,11 @@ export type CustodyEvent =
   /** Coins or requests were released from this node's locks. */
   | { readonly kind: "released"; readonly request: Uint8Array; readonly reason: string }
   /**
+   * A checkpoint of an audit log, encoded and signed: by this node, or by a peer whose signature was verified. The host keeps it, or
+   * decides whether to confirm what a peer proposes.
+   */
+  | { readonly kind: "checkpoint"; readonly checkpoint: Uint8Array }
+  /**
    * A node voted against what was decided. Dissent, and no fault: an honest node may disagree or be late. `evidence`, where there
    * is some: a rule proves its vote wrong, and this node only records that.
    */

@@ -9,6 +9,7 @@ type Call =
   | "lockedCoins"
   | "unresolved"
   | "exportEvidence"
+  | "checkpoint"
   | "start"
   | "receive"
   | "propose"
@@ -33,6 +34,7 @@ const CALLS: readonly Call[] = [
   "lockedCoins",
   "unresolved",
   "exportEvidence",
+  "checkpoint",
   "start",
   "receive",
   "propose",

@@ -9,6 +9,7 @@ import { requestCodec, viewKey, type CustodyPort, type KeygenRequestBody, type R
 import { Accounts, schemeOf, type Account } from "./accounts.ts";
 import { Bans } from "./bans.ts";
 import type { BitcoinChain } from "./chain-port.ts";
+import { Checkpointing } from "./checkpointing.ts";
 import { viewCluster, viewNodes, type ClusterView, type NodeView } from "./cluster-view.ts";
 import { auditRecord, type Context, type Notice } from "./context.ts";
 import { Coordinator } from "./coordinator.ts";
@@ -77,6 +78,7 @@ export class ConclaveNode {
   readonly #payments: Payments;
   readonly #messages: Messages;
   readonly #bans: Bans;
+  readonly #checkpointing: Checkpointing;
   readonly #keys: KeyRequests;
   readonly #deadEdges: DeadEdges;
   readonly #coordinator: Coordinator;
@@ -129,6 +131,7 @@ export class ConclaveNode {
     this.#messages = new Messages(context);
     const consider = (id: Uint8Array, revision: number): void => this.#payments.consider(id, revision);
     this.#bans = new Bans(context);
+    this.#checkpointing = new Checkpointing(context);
     this.approvals = new ManualApprovals({ context, views, consider });
     this.#keys = new KeyRequests(context);
     this.#freezes = new Freezes(context, accounts);
@@ -149,6 +152,7 @@ export class ConclaveNode {
       messages: this.#messages,
       approvals: this.approvals,
       bans: this.#bans,
+      checkpointing: this.#checkpointing,
       deadEdges: this.#deadEdges,
       coordinator: this.#coordinator,
       settlement: this.#settlement,
@@ -421,6 +425,7 @@ export class ConclaveNode {
         await this.#coordinator.retryWaiting();
         await this.#expiry.sweep();
         await this.#messages.expireOld();
+        await this.#checkpointing.sweep();
       });
       this.#sweep();
     });

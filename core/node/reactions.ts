@@ -4,6 +4,7 @@ import type { NodeId } from "@conclave/consensus";
 import { proposalCodec, requestCodec, type CustodyEvent } from "@conclave/custody";
 import type { Bans } from "./bans.ts";
 import { closeVoting, keepHeard, keepRequest } from "./ballot-records.ts";
+import type { Checkpointing } from "./checkpointing.ts";
 import type { Context } from "./context.ts";
 import type { Coordinator } from "./coordinator.ts";
 import type { DeadEdges } from "./dead-edges.ts";
@@ -26,6 +27,7 @@ export interface ReactionParts {
   readonly messages: Messages;
   readonly approvals: ManualApprovals;
   readonly bans: Bans;
+  readonly checkpointing: Checkpointing;
   readonly deadEdges: DeadEdges;
   readonly coordinator: Coordinator;
   readonly settlement: Settlement;
@@ -122,6 +124,8 @@ export class Reactions {
       case "violation":
         await this.#parts.bans.violated(event);
         return this.#parts.coordinator.retryWaiting();
+      case "checkpoint":
+        return this.#parts.checkpointing.heard(event);
       case "dissent":
         return this.#parts.bans.dissented(event);
       case "ready":

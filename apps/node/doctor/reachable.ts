@@ -88,12 +88,13 @@ function listens({ host, port }: Address): Promise<boolean> {
 }
 
 /** Servers of the operator's own that the configuration names: whether somebody listens there. */
-export async function servers({ node: { config } }: Patient): Promise<readonly Finding[]> {
+export async function servers({ node: { config }, membership }: Patient): Promise<readonly Finding[]> {
   const { postgres_url: postgres, etcd_endpoints: etcd, relays } = config;
   const urls: readonly (readonly [check: string, url: string])[] = [
     ...(postgres === undefined ? [] : [["PostgreSQL", postgres] as const]),
     ...etcd.map((url) => ["etcd", url] as const),
-    ...relays.map((url) => ["relay", url] as const),
+    // In other networks nobody asks relays.
+    ...(membership?.charter.transport === "relay" ? relays.map((url) => ["relay", url] as const) : []),
   ];
   return Promise.all(
     urls.map(async ([check, url]) => {

@@ -13,6 +13,9 @@ class View implements OperatorView {
   version(): object {
     return { version: "0.1.0", commit: null, node: "v24" };
   }
+  async *audit(): AsyncGenerator<string> {
+    yield* ["first", "second"];
+  }
   trace(id: string): object | null {
     return id.startsWith("ab") ? { trace: id, spans: [] } : null;
   }
@@ -26,7 +29,7 @@ class View implements OperatorView {
 }
 
 const bearer = { authorization: `Bearer ${TOKEN}` };
-const READS = ["/metrics", `/api/v1/debug/traces/${"ab".repeat(16)}`];
+const READS = ["/metrics", "/api/v1/audit", `/api/v1/debug/traces/${"ab".repeat(16)}`];
 
 describe("figures and traces", () => {
   test("are open to this machine", async (t) => {
@@ -34,7 +37,13 @@ describe("figures and traces", () => {
     const { status, text, headers } = await ask(server, "/metrics");
     assert.deepEqual([status, text], [200, "mpc_ready 1\n"]);
     assert.match(String(headers["content-type"]), /^text\/plain; version=0\.0\.4/);
-    assert.equal((await ask(server, READS[1]!)).status, 200);
+    assert.equal((await ask(server, READS[2]!)).status, 200);
+  });
+
+  test("the audit log comes line by line", async (t) => {
+    const { server } = await open(t, { operator: new View() });
+    const { status, text, headers } = await ask(server, "/api/v1/audit");
+    assert.deepEqual([status, text, headers["content-type"]], [200, "first\nsecond\n", "application/x-ndjson"]);
   });
 
   test("need the token elsewhere, like every other read", async (t) => {

@@ -50,6 +50,8 @@ export interface OperatorView {
   version(): object;
   /** By a request's id, or the first half of it; null for what this node does not remember. */
   trace(id: string): object | null;
+  /** The audit log, line by line as an export has it. */
+  audit(): AsyncIterable<string>;
   /** A request was taken in, for a client whose `traceparent` is given as it came. Gives what to answer with. */
   asked(request: string, asked: { readonly traceparent: string | null; readonly startMs: number }): string;
   /** A request was answered; `route` as it stands in the table, never as it was asked. */

@@ -19,6 +19,16 @@ export async function main(argv: readonly string[]): Promise<number> {
   addConfig(program, (ended) => {
     code = ended;
   });
+  program
+    .command("doctor")
+    .description("look at everything about one node from its own machine, running or not; each fault with what mends it")
+    .option("--config <file>", "its config.json")
+    .option("--data <dir>", "the folder that holds it (default: the present one)")
+    .option("--json", "for programs")
+    .action(async (flags: { readonly config?: string; readonly data?: string; readonly json?: true }) => {
+      const { doctor } = await import("../../doctor/doctor.ts");
+      code = await doctor({ ...flags, json: flags.json === true, say: console.log });
+    });
   try {
     await program.parseAsync([...argv], { from: "user" });
   } catch (error) {
