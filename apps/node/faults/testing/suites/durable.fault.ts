@@ -9,29 +9,12 @@ import { askToPrepare, askToSign, messageSigned, prepared } from "../messages.ts
 import { readPapers } from "../papers.ts";
 import { sampled } from "../run.ts";
 import { giveOrder, MOMENTS, recorded, recordSteps, takenOrder } from "../strikes/orders.ts";
+import { PAYMENT_STEPS } from "../strikes/payment-steps.ts";
 import { PRELOAD, struckAt } from "../strikes/strike-at.ts";
 import { makeSegwitAccount } from "../second-account.ts";
 import { faults } from "../trials.ts";
 import type { FaultyCluster } from "../cluster.ts";
 
-/** Of payments from both accounts, from the wish to the block. */
-const PAYMENT = [
-  "history events insert",
-  "history events update",
-  "history node_status insert",
-  "history node_status insert+voting_rounds insert+votes insert",
-  "history requests insert+revisions insert",
-  "history requests insert+revisions insert+transactions insert",
-  "history sync",
-  "history transactions insert",
-  "history transactions insert+audit_log insert",
-  "history voting_rounds insert+votes insert",
-  "history voting_rounds insert+voting_rounds update",
-  "history wallet_addresses insert",
-  "journal attempt",
-  "journal promise+vote(yes)",
-  "journal sign+spend(nonce)",
-];
 /** Only where an attempt was given up, which a machine with other things to do is too slow for now and then. */
 const GIVEN_UP = ["history events update+event_reasons insert"];
 /** Of a signature that was prepared, and of its preparation, beside the steps of a payment. */
@@ -95,14 +78,14 @@ faults("durable", { nodes: 5, wired: false, preloads: [PRELOAD] }, ({ trial, fig
     };
     const beside = (steps: readonly string[], others: readonly string[]): readonly string[] =>
       steps.filter((step) => !others.includes(step));
-    assert.deepEqual(beside(seen.payment, GIVEN_UP), PAYMENT);
-    const paying = [...PAYMENT, ...GIVEN_UP];
+    assert.deepEqual(beside(seen.payment, GIVEN_UP), PAYMENT_STEPS);
+    const paying = [...PAYMENT_STEPS, ...GIVEN_UP];
     assert.deepEqual(beside(seen.message, paying), MESSAGE);
     assert.deepEqual(beside(seen.key, [...paying, ...MESSAGE]), KEY);
     assert.deepEqual(beside(seen.start, [...paying, ...MESSAGE, ...KEY]), START);
   });
 
-  for (const step of PAYMENT)
+  for (const step of PAYMENT_STEPS)
     for (const moment of MOMENTS)
       trial(`payment, ${moment} ${step}`, async (cluster, t) => {
         const { struck } = await struckAt(
