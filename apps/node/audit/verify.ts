@@ -57,12 +57,16 @@ export function describeVerdict(verdict: ExportVerdict): readonly string[] {
   const { node, roster, rosterHash, head, confirmed, proven } = verdict;
   const nameOf = (id: string): string => roster.nodes.find((entry) => entry.id === id)?.name ?? id;
   const others = roster.nodes.length - 1;
+  const positions = [...new Set(confirmed.map(({ position }) => position))];
   return [
     `Intact: ${head.position} entries of ${nameOf(node)} in cluster ${roster.cluster} (roster ${rosterHash}).`,
-    ...confirmed.map(
-      ({ position, atMs }, i) =>
-        `Up to entry ${position}: confirmed by ${i + 1} of ${others} other nodes; ${nameOf(confirmed[i]!.signer)} on ${new Date(atMs).toISOString()}.`,
-    ),
+    ...positions.map((position) => {
+      const there = confirmed.filter((confirmation) => confirmation.position === position);
+      const names = there.map(({ signer }) => nameOf(signer)).toSorted((a, b) => (a < b ? -1 : 1));
+      const atMs = Math.max(...there.map((confirmation) => confirmation.atMs));
+      const enough = confirmed.filter((confirmation) => confirmation.position >= position).length;
+      return `Up to entry ${position}: confirmed by ${enough} of ${others} other nodes, lastly ${names.join(", ")}, at ${new Date(atMs).toISOString()}.`;
+    }),
     proven === 0
       ? "No entry is proven: too few other nodes confirmed any. Whoever wrote the file could have written another one."
       : `Proven up to entry ${proven}: at least one honest node confirmed it. ${head.position - proven} entries after it stand on the node's own word.`,
