@@ -21,9 +21,10 @@ export interface Moment {
   readonly nodes: readonly NodeView[];
   readonly keys: readonly KeyListing[];
   readonly points: readonly Point[];
-  readonly queued: number;
+  /** Null while history cannot be had. */
+  readonly queued: number | null;
   /** Payments that this node's operator is asked about. */
-  readonly approvals: number;
+  readonly approvals: number | null;
   readonly generation: number;
   readonly sealed: boolean;
   readonly skewSeconds: number | null;

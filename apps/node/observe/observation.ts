@@ -10,7 +10,7 @@ import { watchEventLoop, type LoopLag } from "./event-loop.ts";
 import { Gauges, QUEUED_STATES, type Moment } from "./gauges.ts";
 import { measuredChain } from "./measured-chain.ts";
 import { measuredCustody, type CustodyAnswer } from "./measured-custody.ts";
-import { measuredStore, type MeasuredStore } from "./measured-store.ts";
+import { measuredStore } from "./measured-store.ts";
 import { createMetrics, type NodeMetrics } from "./metrics.ts";
 import { NetworkCounts } from "./network-counts.ts";
 import { NoticeCounts } from "./notice-counts.ts";
@@ -42,12 +42,13 @@ interface Observed {
 
 export class Observation {
   readonly metrics: NodeMetrics;
+  /** The node's history, measured. */
+  readonly store: Store;
   readonly sessions = new Sessions();
   readonly tracer: Tracer;
   readonly #parts: ObservationParts;
   readonly #nowMs: () => number;
   readonly #names: ReadonlyMap<string, string>;
-  readonly #store: MeasuredStore;
   readonly #requests: Requests;
   readonly #notices: NoticeCounts;
   readonly #network: NetworkCounts;
@@ -64,7 +65,7 @@ export class Observation {
     this.#nowMs = nowMs;
     this.#names = new Map(roster.nodes.map(({ id, name }) => [id, name]));
     this.metrics = createMetrics();
-    this.#store = measuredStore(store, this.metrics.storeSyncSeconds);
+    this.store = measuredStore(store, this.metrics.storeSyncSeconds);
     this.#requests = new Requests(store);
     this.#network = new NetworkCounts(this.metrics, new Set(this.#names.values()));
     this.#notices = new NoticeCounts({
@@ -79,11 +80,6 @@ export class Observation {
     this.#lag = watchEventLoop();
     this.#gauges = new Gauges(this.metrics, { sessions: this.sessions, lag: this.#lag, version: VERSION });
     showSyncs(journalTimes, this.metrics.registry);
-  }
-
-  /** The node's history, measured. */
-  get store(): Store {
-    return this.#store.store;
   }
 
   chain(chain: BitcoinChain): BitcoinChain {
@@ -125,9 +121,21 @@ export class Observation {
     this.metrics.httpRequests.inc({ route, status: String(status) });
   }
 
-  /** Each thing that readiness depends on. */
+  /** Each thing that readiness depends on. Answers within seconds whatever does not. */
   async points(): Promise<readonly Point[]> {
-    return (await this.#moment()).points;
+    const { node, chain, news } = this.#whole();
+    const [cluster, custody, storeTrouble] = await Promise.all([node.cluster(), news.look(), this.#storeTrouble()]);
+    return pointsOf({
+      cluster,
+      genesisMs: this.#parts.genesisMs,
+      nowMs: this.#nowMs(),
+      hasAccount: node.accounts.length > 0,
+      custody,
+      journalFailures: this.#parts.journalTimes.read().failed,
+      storeTrouble,
+      skewSeconds: this.#skew.seconds,
+      chain: chain.health(),
+    });
   }
 
   /** Prometheus' text format, and its name. */
@@ -142,35 +150,31 @@ export class Observation {
     this.#lag.stop();
   }
 
-  async #moment(): Promise<Moment> {
+  #whole(): Observed {
     if (this.#observed === null) throw new Error("the node is not there yet");
-    const { node, chain, news } = this.#observed;
-    const [cluster, nodes, custody, keys, approvals] = await Promise.all([
+    return this.#observed;
+  }
+
+  async #moment(): Promise<Moment> {
+    const { node, news } = this.#whole();
+    const [points, cluster, nodes, custody, keys, approvals, queued] = await Promise.all([
+      this.points(),
       node.cluster(),
       node.nodes(),
       news.look(),
-      node.keys(),
-      node.approvals.list(),
+      // What history is needed for is left out while history cannot be had: the rest is what an operator needs then.
+      inTime(node.keys()),
+      inTime(node.approvals.list()),
+      inTime(this.#queued()),
     ]);
     for (const { key, record } of custody.keys) this.#requests.keyKnown(key, record);
-    const points = pointsOf({
-      cluster,
-      genesisMs: this.#parts.genesisMs,
-      nowMs: this.#nowMs(),
-      hasAccount: node.accounts.length > 0,
-      custody,
-      journalFailures: this.#parts.journalTimes.read().failed,
-      storeTrouble: await this.#storeTrouble(),
-      skewSeconds: this.#skew.seconds,
-      chain: chain.health(),
-    });
     return {
       cluster,
       nodes,
-      keys,
+      keys: keys ?? [],
       points,
-      queued: await this.#queued(),
-      approvals: approvals.filter(({ nodes: asked }) => asked.includes(this.#parts.self)).length,
+      queued,
+      approvals: approvals?.filter(({ nodes: asked }) => asked.includes(this.#parts.self)).length ?? null,
       generation: custody.generation,
       sealed: isSealed(custody),
       skewSeconds: this.#skew.seconds,
@@ -180,18 +184,18 @@ export class Observation {
     };
   }
 
-  /** Asked of the disk, not remembered: a node that is idle should learn of it too. */
+  /** Asked of the database, not remembered: a node that is idle should learn of it too. */
   async #storeTrouble(): Promise<string | null> {
-    const asked = this.#store.store.durable().then(
-      () => this.#store.trouble(),
+    const { store, self } = this.#parts;
+    const asked = Promise.all([store.durable(), store.nodes.get(self)]).then(
+      () => null,
       (error: unknown) => (error instanceof Error ? error.message : String(error)),
     );
-    const late = `it did not reach the disk within ${STORE_PATIENCE_MS / 1_000} s`;
-    return Promise.race([asked, after(STORE_PATIENCE_MS, late)]);
+    return Promise.race([asked, after(STORE_PATIENCE_MS, `it does not answer within ${STORE_PATIENCE_MS / 1_000} s`)]);
   }
 
   async #queued(): Promise<number> {
-    const { transactions } = this.#store.store;
+    const { transactions } = this.#parts.store;
     let count = 0;
     let page = await transactions.list({ limit: QUEUE_PAGE, states: QUEUED_STATES });
     for (let read = 1; ; read++) {
@@ -211,13 +215,17 @@ export class Observation {
   }
 }
 
-/** A disk that takes longer for one sync holds every payment up. */
+/** A database that takes longer for one sync or one row holds every payment up. */
 const STORE_PATIENCE_MS = 2_000;
 /** Payments are counted by the page, up to ten thousand: what is longer is told as that. */
 const QUEUE_PAGE = 500;
 const MAX_QUEUE_PAGES = 20;
 
 const isSealed = ({ sealed }: CustodyStatus): boolean => sealed !== null;
+
+/** Null for what fails or takes too long: a look at the node never waits for what is in trouble. */
+const inTime = <T>(work: Promise<T>): Promise<T | null> =>
+  Promise.race([work.catch(() => null), after(STORE_PATIENCE_MS, null)]);
 
 const after = <T>(ms: number, value: T): Promise<T> =>
   new Promise((resolve) => void setTimeout(() => resolve(value), ms).unref());

@@ -1,9 +1,9 @@
 /** Spans of the latest requests, in memory: enough to look at what was slow just now, and bounded whatever happens. */
 
 /** Requests that are remembered; the oldest goes first. */
-const MAX_TRACES = 512;
+const MAX_TRACES = 256;
 /** Of one request on one node: 32 attempts of some rounds for some inputs would be more, and the first ones say enough. */
-const MAX_SPANS = 256;
+const MAX_SPANS = 128;
 
 export type Attribute = string | number | boolean;
 

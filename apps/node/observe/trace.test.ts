@@ -43,19 +43,19 @@ describe("a node's traces", () => {
   const open = (store: TraceStore, id: string, span: string) =>
     store.open(id, { span, parent: null, name: "vote", startMs: 1_000 });
 
-  test("are the latest 512 requests: who floods a node fills no memory", () => {
+  test("are the latest 256 requests: who floods a node fills no memory", () => {
     const store = new TraceStore("node1");
-    for (let i = 0; i < 600; i++) open(store, request(i), "aa");
-    assert.equal(store.read(request(87)), null);
-    assert.equal(store.read(request(88))?.spans.length, 1);
-    assert.equal(store.read(request(599).slice(0, 32))?.request, request(599));
+    for (let i = 0; i < 300; i++) open(store, request(i), "aa");
+    assert.equal(store.read(request(43)), null);
+    assert.equal(store.read(request(44))?.spans.length, 1);
+    assert.equal(store.read(request(299).slice(0, 32))?.request, request(299));
   });
 
-  test("hold 256 spans each, and say how many had no room", () => {
+  test("hold 128 spans each, and say how many had no room", () => {
     const store = new TraceStore("node1");
     for (let i = 0; i < 300; i++) open(store, REQUEST, `${i}`);
     const trace = store.read(REQUEST)!;
-    assert.deepEqual([trace.spans.length, trace.left_out], [256, 44]);
+    assert.deepEqual([trace.spans.length, trace.left_out], [128, 172]);
     assert.notEqual(open(store, REQUEST, "7"), null, "one that is there is found again");
   });
 

@@ -148,6 +148,9 @@ export class Tracer {
         if (span !== undefined) set(span, { outcome: "aborted", reason: event.reason });
         return;
       }
+      case "close":
+        // Custody closes an attempt's topic when it forgets the attempt.
+        return this.#endAttempt(event.topic);
       case "signed":
       case "messageSigned":
         return this.#signed(event);
