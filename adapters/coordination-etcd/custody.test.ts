@@ -38,7 +38,7 @@ const TOLD = [
   "a flood of statements that nobody made",
 ];
 
-describe(`custody behind an etcd that lies, seed ${SEED}`, () => {
+describe(`custody behind an etcd that lies, seed ${SEED}`, { concurrency: 4 }, () => {
   for (const lie of TOLD) {
     test(lie, async () => {
       const etcd = await startFakeEtcd();

@@ -86,8 +86,10 @@ export class Endpoint {
     };
     try {
       const response = await responseOf(request);
-      timer.cancel();
-      return { endpoint: this.name, status: statusOf(response), lines: linesOf(response), close };
+      const status = statusOf(response);
+      // A refusal is an answer, and has to end in time.
+      if (status === 200) timer.cancel();
+      return { endpoint: this.name, status, lines: linesOf(response), close };
     } catch (cause) {
       close();
       throw named(cause);

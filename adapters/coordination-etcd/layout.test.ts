@@ -59,7 +59,7 @@ describe("where statements lie", () => {
     const envelopes = [1, 2].map((n) =>
       cluster.forge(3, { kind: "vote", request: motion.id, round: "1.0" }, new Uint8Array(n)),
     );
-    const [first, second] = envelopes.toSorted(Buffer.compare) as [Uint8Array, Uint8Array];
+    const [first, second] = envelopes.toSorted((a, b) => Buffer.compare(a, b)) as [Uint8Array, Uint8Array];
     const body = evidenceCodec.encode({ kind: "Equivocation", first, second });
     const proof = cluster.forge(1, { kind: "evidence" }, body);
     assert.ok(keyOf(proof, "evidence").startsWith(`/conclave/lab/bans/${cluster.idOf(3)}/${cluster.idOf(1)}/`));

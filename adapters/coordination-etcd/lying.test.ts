@@ -45,7 +45,7 @@ async function withLiar(
   }
 }
 
-describe(`an etcd that lies, seed ${SEED}`, () => {
+describe(`an etcd that lies, seed ${SEED}`, { concurrency: 4 }, () => {
   for (const [name, lie] of Object.entries(LIES)) {
     test(name, () =>
       withLiar(lie, async (etcd, [first, second], beginLying) => {

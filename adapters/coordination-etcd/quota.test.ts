@@ -50,3 +50,22 @@ describe("an etcd that is full", { skip: etcdMissing() }, () => {
     }
   });
 });
+
+describe("an etcd that takes only short requests", { skip: etcdMissing() }, () => {
+  test("a statement that is too long for it is left to the mesh, and those behind it pass", async () => {
+    const etcd = await startEtcd({ maxRequestBytes: 64 << 10 });
+    const { endpoints } = etcd;
+    const [node, other] = [await startNode(NODES[0]!, { endpoints }), await startNode(NODES[1]!, { endpoints })];
+    try {
+      node.coordination.publish(statement(1, "t", 200_000));
+      node.coordination.publish(statement(2));
+      const told = () => ({ ...node.coordination.status(), reports: node.reports });
+      await eventually("the short one arrives", () => other.has(statement(2).wire), told);
+      await eventually("the long one is given up", () => node.coordination.status().dropped === 1, told);
+      assert.ok(node.reports.some(({ kind, message }) => kind === "dropped" && /too large/.test(message)));
+    } finally {
+      for (const { coordination } of [node, other]) await coordination.close();
+      await etcd.close();
+    }
+  });
+});

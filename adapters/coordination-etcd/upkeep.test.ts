@@ -52,9 +52,10 @@ describe("what a node keeps in etcd", { skip: etcdMissing() }, () => {
     );
     const [{ message } = { message: "" }] = reported(first, "differs");
     assert.match(message, /etcd says threshold is "1" and this node's charter says "2", by which it goes on/);
-    const keys = (await etcd.keys()).filter((key) => key.startsWith(`/conclave/${cluster()}/config/`));
+    const written = async () => (await etcd.keys()).filter((key) => key.includes(`/${cluster()}/config/`));
+    await eventuallyAsync("all are written", async () => (await written()).length === 3);
     assert.deepEqual(
-      keys.map((key) => key.split("/").at(-1)),
+      (await written()).map((key) => key.split("/").at(-1)),
       ["bitcoin_network", "threshold", "total_nodes"],
     );
   });

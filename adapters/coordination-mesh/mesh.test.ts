@@ -1,9 +1,12 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
 import { toHex } from "@conclave/bytes";
 import type { NodeId } from "@conclave/consensus";
 import { Delivery, type Clock, type Transport, type TransportHandler } from "@conclave/node";
 import { coordinationContract, type CoordinationPlace } from "@conclave/node/testing";
 import { memoryNetwork } from "@conclave/transport-memory";
 import { meshCoordination } from "./index.ts";
+import { MAX_REMEMBERED_TOPICS } from "./mesh.ts";
 
 const NODES = ["a", "b", "c"].map((digit) => digit.repeat(64) as NodeId);
 
@@ -69,3 +72,12 @@ async function makePlace(): Promise<CoordinationPlace> {
 }
 
 coordinationContract("mesh", makePlace);
+
+test("topics are remembered for closing up to a bound; the oldest are left to whoever delivers", async () => {
+  const closed: string[] = [];
+  const mesh = meshCoordination({ send: () => {}, close: (topic) => closed.push(topic) });
+  for (let n = 0; n <= MAX_REMEMBERED_TOPICS; n++) mesh.publish({ to: NODES, wire: Uint8Array.of(1), topic: `${n}` });
+  await mesh.close();
+  assert.equal(closed.length, MAX_REMEMBERED_TOPICS);
+  assert.ok(!closed.includes("0") && closed.includes(`${MAX_REMEMBERED_TOPICS}`));
+});

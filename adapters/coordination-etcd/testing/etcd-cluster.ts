@@ -21,6 +21,7 @@ export interface EtcdClusterOptions {
   /** With it, this user may read and write below `/conclave/` and nobody else may. */
   readonly user?: EtcdCredentials;
   readonly quotaBytes?: number;
+  readonly maxRequestBytes?: number;
 }
 
 const HEARTBEAT_MS = 50;
@@ -175,7 +176,12 @@ export async function startEtcd(options: EtcdClusterOptions = {}): Promise<EtcdC
   }
 }
 
-async function spawnMembers({ members: count = 1, authority, quotaBytes }: EtcdClusterOptions): Promise<EtcdCluster> {
+async function spawnMembers({
+  members: count = 1,
+  authority,
+  quotaBytes,
+  maxRequestBytes,
+}: EtcdClusterOptions): Promise<EtcdCluster> {
   const folder = mkdtempSync(join(tmpdir(), "conclave-etcd-"));
   const ports = await freePorts(2 * count);
   const scheme = authority === undefined ? "http" : "https";
@@ -206,6 +212,7 @@ async function spawnMembers({ members: count = 1, authority, quotaBytes }: EtcdC
       logger: "zap",
       "log-level": "warn",
       ...(quotaBytes === undefined ? {} : { "quota-backend-bytes": quotaBytes }),
+      ...(maxRequestBytes === undefined ? {} : { "max-request-bytes": maxRequestBytes }),
       ...tls,
     };
     return new EtcdMember(

@@ -168,7 +168,8 @@ export class FakeEtcd {
     }
     const [success] = question["success"] as readonly Json[];
     const put = success!["request_put"] as Json | undefined;
-    if (put !== undefined) this.#put(key, String(put["value"] ?? ""), put["lease"] as string | undefined);
+    if (put !== undefined)
+      this.#put(key, (put["value"] as string | undefined) ?? "", put["lease"] as string | undefined);
     else if (this.#keys.has(key)) this.#delete(key);
     return { header: this.header(), succeeded: true, responses: [{}] };
   }
@@ -207,7 +208,7 @@ export class FakeEtcd {
   #expire(id: string): void {
     clearTimeout(this.#leases.get(id)?.timer);
     this.#leases.delete(id);
-    for (const { key, lease } of [...this.#keys.values()]) if (lease === id) this.#delete(key);
+    for (const { key, lease } of this.#keys.values()) if (lease === id) this.#delete(key);
   }
 
   #watch(question: Json, response: ServerResponse): void {

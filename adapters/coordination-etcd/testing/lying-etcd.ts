@@ -100,9 +100,7 @@ export const LIES: Readonly<Record<string, Lie>> = {
   "fields of other types": (_, rng) =>
     everywhere((answer) => mapped(answer, (value) => (rng() < 0.2 ? WRONG_VALUES[Math.floor(rng() * 10)] : value))),
   "fields left out": (_, rng) =>
-    everywhere(
-      (answer) => JSON.parse(JSON.stringify(mapped(answer, (value) => (rng() < 0.2 ? undefined : value)))) as unknown,
-    ),
+    everywhere((answer) => mapped(answer, (value) => (rng() < 0.2 ? undefined : value)) ?? {}),
   "answers without end": () => ({
     answer: (_, __, ___, response) => pour(response, MEGABYTE),
     events: (_, response) => pour(response, MEGABYTE),
@@ -127,6 +125,13 @@ export const LIES: Readonly<Record<string, Lie>> = {
       text(response, JSON.stringify({ error: "no \u001b[2J", message: "no \u001b[2J", code }));
     },
     events: (_answer, response) => line(response, JSON.stringify({ error: { grpc_code: 13, message: "no" } })),
+  }),
+  "refusals without end": () => ({
+    answer: (_path, __, ___, response) => void response.writeHead(500).write("no"),
+    events: (_answer, response) => {
+      if (!response.headersSent) response.writeHead(500);
+      response.write("no");
+    },
   }),
   "redirects elsewhere": (etcd) => ({
     answer: (path, __, ___, response) => {

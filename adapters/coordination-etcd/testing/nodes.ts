@@ -23,6 +23,14 @@ export const QUICK = {
   longestRetryMs: 400,
 };
 
+export const USUAL = {
+  cluster: "test",
+  self: NODES[0]!,
+  members: NODES,
+  config: { threshold: 2, totalNodes: NODES.length, bitcoinNetwork: "regtest" },
+  intervals: QUICK,
+} as const;
+
 export async function startNode(
   id: NodeId,
   {
@@ -33,11 +41,8 @@ export async function startNode(
   const heard: string[] = [];
   const reports: EtcdReport[] = [];
   const coordination = etcdCoordination({
-    cluster: "test",
+    ...USUAL,
     self: id,
-    members: NODES,
-    config: { threshold: 2, totalNodes: NODES.length, bitcoinNetwork: "regtest" },
-    intervals: QUICK,
     report: (report) => reports.push(report),
     ...options,
   });
