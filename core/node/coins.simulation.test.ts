@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { RECEIVE } from "@conclave/bitcoin";
 import type { Notice } from "./context.ts";
 import { NotFrozen } from "./settlement/freezes.ts";
-import { calm, wish, type Scenario } from "./testing/scenario.ts";
+import { calm, drawScenario, wish, type Scenario } from "./testing/scenario.ts";
 import { live, type LifeOptions, type Lived, type World } from "./testing/simulation.ts";
 
 async function holds(scenario: Scenario, options: LifeOptions): Promise<Lived> {
@@ -174,4 +174,9 @@ test("a payment whose coin went elsewhere fails once that is buried, and binds n
   for (const reason of reasons)
     assert.match(reason!, /is spent by transaction [0-9a-f]{64}, which does not pay this request/);
   assert.equal(bound, 0, "no signer is bound to it any more");
+});
+
+test("a rejected revision whose coin went into another payment says nothing about the one that may be signed", async () => {
+  const lived = await live(drawScenario("5052"));
+  assert.deepEqual(lived.violations, []);
 });

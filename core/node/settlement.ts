@@ -7,7 +7,7 @@ import type { Timer } from "./ports.ts";
 import type { PaymentViews } from "./payment-views.ts";
 import { requestHex, type PaymentRecords } from "./records.ts";
 import { Follower } from "./settlement/follow.ts";
-import { rivalOf } from "./settlement/rivals.ts";
+import { rivalOf, type Rival } from "./settlement/rivals.ts";
 import { newlyWatched, type Watched } from "./settlement/watched.ts";
 import type { RequestId } from "./store/ids.ts";
 import type { Cursor } from "./store/pages.ts";
@@ -144,12 +144,10 @@ export class Settlement {
       ...(after && { after }),
     });
     this.#soughtAfter = next;
+    for (const { txid, state } of rows) if (state === "unresolved") await this.#seekRivals(txid, tip);
     for (const sought of await this.#viewsOf(rows.filter((row) => this.#isDue(row)))) {
-      const { id, view, state } = sought;
-      if ((await chain.status(view.txid)) === null) {
-        if (state === "unresolved") await this.#seekRival(sought, tip);
-        continue;
-      }
+      const { id, view } = sought;
+      if ((await chain.status(view.txid)) === null) continue;
       if (!(await this.#isIt(sought))) continue;
       const rawTx = await chain.rawTransaction(view.txid);
       if (rawTx !== null) await mailbox.run(() => this.#complete(id, view, rawTx));
@@ -161,12 +159,17 @@ export class Settlement {
     return !UNDER_WAY.has(state) || clock.nowMs() - createdAtMs >= timings.resultDeadlineMs;
   }
 
-  async #seekRival({ id, view }: Sought, tip: Tip): Promise<void> {
-    const coins = view.inputs.map(({ outpoint }) => outpoint);
-    const rival = await rivalOf(this.#context.chain, view.txid, coins);
-    const revisions = rival === null ? [] : await this.#viewsOf([{ txid: id, state: "unresolved" }]);
-    if (rival === null || revisions.some((other) => other.view.txid === rival.txid)) this.#troubles.delete(id);
-    else this.#troubles.set(id, await this.#follower.overtaken(id, rival, tip));
+  /** A request is over only when none of its revisions can be completed: partial signatures may be out for any. */
+  async #seekRivals(id: RequestId, tip: Tip): Promise<void> {
+    const revisions = await this.#viewsOf([{ txid: id, state: "unresolved" }]);
+    const rivals: Rival[] = [];
+    for (const { view } of revisions) {
+      const coins = view.inputs.map(({ outpoint }) => outpoint);
+      const rival = await rivalOf(this.#context.chain, view.txid, coins);
+      if (rival !== null && revisions.every((other) => other.view.txid !== rival.txid)) rivals.push(rival);
+    }
+    if (rivals.length < revisions.length || rivals.length === 0) this.#troubles.delete(id);
+    else this.#troubles.set(id, await this.#follower.overtaken(id, rivals, tip));
   }
 
   async #viewsOf(rows: readonly Pick<StoredTransaction, "txid" | "state">[]): Promise<readonly Sought[]> {

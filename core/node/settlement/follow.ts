@@ -8,7 +8,7 @@ import type { Context } from "../context.ts";
 import { requestBytes, type PaymentRecords } from "../records.ts";
 import type { PaymentViews } from "../payment-views.ts";
 import type { RequestId } from "../store/ids.ts";
-import { claimOf, isProven, proves } from "./inclusion.ts";
+import { claimOf, isProven, proves, type Claim } from "./inclusion.ts";
 import { depthOf, rivalOf, type Rival } from "./rivals.ts";
 import { isBroadcastDue, lowFee, type Watched } from "./watched.ts";
 
@@ -54,25 +54,36 @@ export class Follower {
   }
 
   /**
-   * One of a payment's coins went into another transaction. Not deep yet: say so, and wait, since a reorganisation may undo it.
-   * Deep: custody verifies that, and lets go of the coins; the payment can never be completed.
+   * Every revision of a request that may still be completed lost a coin to another transaction: `rivals`, one for each. Not deep
+   * yet: say so, and wait, since a reorganisation may undo it. Deep: custody verifies that, and lets go of what it can; the
+   * payment can never be completed. Returns what to tell the operator.
    */
-  async overtaken(id: RequestId, rival: Rival, tip: Tip): Promise<string> {
+  async overtaken(id: RequestId, rivals: readonly Rival[], tip: Tip): Promise<string> {
     const { context, records } = this.#parts;
-    const { chain, burialDepth, network, custody, clock, submit, mailbox } = context;
-    const told = `coin ${rival.coin} is spent by transaction ${rival.txid}, which does not pay this request`;
-    const { position } = rival;
-    const rawTx = depthOf(position, tip.height) < burialDepth ? null : await chain.rawTransaction(rival.txid);
-    const waits = `${told}: it is over once that is ${burialDepth} blocks deep`;
-    if (rawTx === null || position.kind === "waiting") {
+    const { burialDepth, network, custody, clock, submit, mailbox } = context;
+    const [{ coin, txid }] = rivals as readonly [Rival];
+    const told = `coin ${coin} is spent by transaction ${txid}, which does not pay this request`;
+    const claims: Claim[] = [];
+    for (const rival of rivals) {
+      const claim = await this.#burialOf(rival, tip);
+      if (claim !== null && proves(claim, network, burialDepth)) claims.push(claim);
+    }
+    if (claims.length < rivals.length) {
+      const waits = `${told}: it is over once that is ${burialDepth} blocks deep`;
       await mailbox.run(() => records.apply(id, null, { reason: waits }));
       return waits;
     }
-    const claim = await claimOf(chain, { rawTx, txid: rival.txid, height: position.height }, burialDepth);
-    if (claim === null || !proves(claim, network, burialDepth)) return waits;
-    await submit(await custody.release(clock.nowMs(), requestBytes(id), claim));
+    for (const claim of claims) await submit(await custody.release(clock.nowMs(), requestBytes(id), claim));
     await mailbox.run(() => records.apply(id, { kind: "conflictBuried" }, { reason: told, confirmations: 0 }));
     return told;
+  }
+
+  /** The evidence that a rival is buried; null while it is not. */
+  async #burialOf({ txid, position }: Rival, tip: Tip): Promise<Claim | null> {
+    const { chain, burialDepth } = this.#parts.context;
+    if (position.kind === "waiting" || depthOf(position, tip.height) < burialDepth) return null;
+    const rawTx = await chain.rawTransaction(txid);
+    return rawTx && claimOf(chain, { rawTx, txid, height: position.height }, burialDepth);
   }
 
   get #nowMs(): number {
@@ -136,7 +147,7 @@ export class Follower {
     const { context } = this.#parts;
     const rival = await rivalOf(context.chain, watched.txid, spends(watched.rawTx).outpoints);
     if (rival !== null && (await this.#replaced(watched, rival.txid))) return;
-    if (rival !== null) watched.trouble = await this.overtaken(watched.request, rival, tip);
+    if (rival !== null) watched.trouble = await this.overtaken(watched.request, [rival], tip);
     else if (watched.broadcasts > 1)
       watched.trouble = `${watched.txid} was broadcast ${watched.broadcasts} times and the chain does not show it`;
     if (isBroadcastDue(watched, context.timings, this.#nowMs)) await this.broadcast(watched);
