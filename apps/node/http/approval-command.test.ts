@@ -1,5 +1,7 @@
 /** `conclave tx pending|approve|reject`: the real command against the real server, the node's answers chosen. */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, test } from "node:test";
 import { ServiceError, type ApprovalPage } from "@conclave/api";
 import { failureIn, resultIn, scene } from "./testing/command.ts";
@@ -84,5 +86,21 @@ describe("approval by hand over HTTP", () => {
     assert.deepEqual(node.decisions, []);
     assert.equal((await post("approve", {})).status, 200);
     assert.deepEqual(node.decisions, [{ txid, approved: true }]);
+  });
+});
+
+describe("cluster evidence on the command line", () => {
+  test("prints the file byte for byte, or writes it and overwrites nothing", async (t) => {
+    const { here, node, folder } = await scene(t);
+    const { file } = await node.clusterEvidence();
+    assert.equal((await here("cluster", "evidence")).stdout, file);
+    const out = join(folder, "evidence.json");
+    const written = await here("cluster", "evidence", "--out", out);
+    assert.equal(written.code, 0, written.stderr);
+    assert.match(written.stdout, /^1 case written to .*conclave evidence verify /);
+    assert.equal(readFileSync(out, "utf8"), file);
+    const again = await here("cluster", "evidence", "--out", out);
+    assert.equal(again.code, 2);
+    assert.match(again.stderr, /Nothing is overwritten/);
   });
 });
