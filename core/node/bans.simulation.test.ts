@@ -66,7 +66,7 @@ void test("a node that votes twice: every other node alerts, says why, keeps it,
   assert.deepEqual(lived.violations, []);
   assert.ok(killed);
   const alerted = lived.notices.filter(({ notice }) => notice.kind === "alert").map(({ node }) => node);
-  assert.deepEqual([...new Set(alerted)].toSorted(), [0, 1, 2]);
+  assert.deepEqual([...new Set(alerted)].toSorted((a, b) => a - b), [0, 1, 2]);
 });
 
 const roster: Roster = committeeOf(SIZE).settings.roster;
@@ -85,7 +85,12 @@ function nodeWith(bans: readonly Ban[], nowMs: number) {
   const status = { bans, keys: [], sealed: null, ready: true } as unknown as CustodyStatus;
   const news = { ask: () => Promise.resolve(status), look: () => Promise.resolve(status) };
   const parts = {
-    ...{ self: roster.nodes[0]!.id, roster, threshold: SIZE.t, quorum: SIZE.q, news, store },
+    self: roster.nodes[0]!.id,
+    roster,
+    threshold: SIZE.t,
+    quorum: SIZE.q,
+    news,
+    store,
     clock: { nowMs: () => nowMs, schedule: () => ({ cancel: () => undefined }) },
     ledger: { height: () => 7 },
     chain: { health: () => ({ state: "ok", message: "ok" }) },
