@@ -271,22 +271,58 @@ describe("a store on PostgreSQL that loses", { skip }, () => {
     assert.deepEqual(await subjects(store), ["before", "after"]);
   });
 
-  it("its schema to another process while it was away never writes there again", async () => {
-    await open({ port: proxy.port, patienceMs: 20_000 });
-    await store.audit.append(record("mine"));
-    // A line that is cut for good, and another process that comes in between.
-    const lost = server.sql(
-      `select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'conclave %'`,
+  it("the connection that holds its lock writes nothing for as long as somebody else holds it", async () => {
+    await open();
+    await store.audit.append(record("before"));
+    const foreign = new Client({ connectionString: server.url() });
+    await foreign.connect();
+    const held = await server.sql(
+      "select pid, (classid::bigint << 32) | objid::bigint as number from pg_locks where locktype = 'advisory' and mode = 'ExclusiveLock'",
     );
-    await server.sql(`update ${schema}.store_marks set token = 'another' where slot = 0`);
-    await lost;
-    await assert.rejects(store.audit.append(record("too late")), (error) => {
+    assert.equal(held.length, 1);
+    const taken = foreign.query(`select pg_advisory_lock(${String(held[0]!["number"])})`);
+    while ((await server.sql("select 1 from pg_locks where locktype = 'advisory' and not granted")).length === 0);
+    await terminate(`pid = ${String(held[0]!["pid"])}`);
+    await taken;
+    // A write may have begun before the loss was heard of. Soon none does: this ends when one is still waiting after a while
+    // that is long enough for dozens.
+    const expected = ["before"];
+    const attempts: Promise<unknown>[] = [];
+    for (let isWaiting = false; !isWaiting;) {
+      expected.push(`after ${expected.length}`);
+      const appended = store.audit.append(record(expected.at(-1)!));
+      attempts.push(appended);
+      isWaiting = await Promise.race([appended.then(() => false), sleep(300, true)]);
+    }
+    const written = await server.sql(`select subject from ${schema}.audit_log order by position`);
+    assert.deepEqual(
+      written.map(({ subject }) => subject),
+      expected.slice(0, -1),
+    );
+    await foreign.end();
+    await Promise.all(attempts);
+    assert.deepEqual(await subjects(store), expected);
+  });
+
+  it("its schema to another process while it was away never writes there again", async () => {
+    await open({ port: proxy.port });
+    await store.audit.append(record("first"));
+    proxy.block();
+    const second = await openStore({ postgres: { url: server.url(), schema } });
+    await second.audit.append(record("second"));
+    proxy.unblock();
+    const refused = (error: unknown): boolean => {
       assert(error instanceof StoreUnavailable);
       assert.equal(error.code, "locked");
       assert.match(error.message, /another process took this schema/);
       return true;
-    });
-    assert.deepEqual(await server.sql(`select subject from ${schema}.audit_log`), [{ subject: "mine" }]);
+    };
+    await assert.rejects(store.audit.append(record("too late")), refused);
+    await second.audit.append(record("third"));
+    assert.deepEqual(await subjects(second), ["first", "second", "third"]);
+    await second.close();
+    await assert.rejects(store.audit.append(record("still too late")), refused);
+    await assert.rejects(store.audit.head(), refused);
   });
 
   it("the server for longer than its patience says so, and works when it is back", async () => {

@@ -233,6 +233,8 @@ export class Ownership {
 
   async #retake(client: Client): Promise<boolean> {
     await settle(client, quoted(this.#schema));
+    // Before, too: who took the schema may hold the lock for as long as it lives.
+    await this.#checkInstance(client);
     if (!(await tryLock(client, "pg_try_advisory_lock", this.#locks.owner))) return false;
     await this.#checkInstance(client);
     return this.#state.kind === "seeking";

@@ -11,6 +11,9 @@ export interface CuttingProxy {
   readonly port: number;
   /** The next time that a client says `word`, the line is cut. Resolves when that has happened. */
   cutAt(word: string, when: Cut): Promise<void>;
+  /** Cuts every line, and lets nobody through until `unblock`. */
+  block(): void;
+  unblock(): void;
   /** Forgets a cut that has not happened. */
   disarm(): void;
   close(): Promise<void>;
@@ -19,7 +22,9 @@ export interface CuttingProxy {
 export async function cuttingProxy(targetPort: number): Promise<CuttingProxy> {
   let armed: { readonly word: string; readonly when: Cut; readonly done: () => void } | null = null;
   const open = new Set<Socket>();
+  let isBlocked = false;
   const server = createServer((client) => {
+    if (isBlocked) return void client.destroy();
     const target = connect(targetPort, "127.0.0.1");
     for (const socket of [client, target]) {
       open.add(socket);
@@ -52,6 +57,13 @@ export async function cuttingProxy(targetPort: number): Promise<CuttingProxy> {
       new Promise((resolve) => {
         armed = { word, when, done: resolve };
       }),
+    block() {
+      isBlocked = true;
+      for (const socket of open) socket.destroy();
+    },
+    unblock() {
+      isBlocked = false;
+    },
     disarm: () => {
       armed = null;
     },
