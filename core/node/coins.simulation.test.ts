@@ -121,6 +121,39 @@ test("what was approved before the freeze waits for the operator, and costs no a
   assert.equal(reasons, 0);
 });
 
+test("whoever is frozen after the approval takes no part in attempts that others open", async () => {
+  const fake = "ab".repeat(32);
+  let frozen = false;
+  const lived = await holds(calm("frozen in between", { healMs: 40_000 }), {
+    react: ({ machines, clock }, _, notice) => {
+      if (notice.kind !== "verdict" || frozen) return;
+      frozen = true;
+      // As if each of them had seen something before it died; the first has not.
+      for (const { node, store, self } of machines.slice(1)) {
+        const wallet = Buffer.from(node!.accounts[0]!.keyId).toString("hex");
+        const detail = { wallet, coin: `${fake}:0` };
+        void store.audit.append({ atMs: clock.nowMs(), actor: self, action: "wallet.frozen", subject: fake, detail });
+      }
+      for (const machine of machines.slice(1)) {
+        machine.crash("saw it");
+        clock.schedule(200, () => machine.boot());
+      }
+      clock.schedule(30_000, () => {
+        for (const { node } of machines.slice(1))
+          void node!.acknowledgeSpend({ txid: fake, by: "dave", reason: "a false alarm" });
+      });
+    },
+  });
+  const joined = lived.notices.filter(({ node, notice, atMs }) => node > 0 && notice.kind === "joined" && atMs > 1_000);
+  assert.ok(
+    joined.some(({ atMs }) => atMs < 30_000),
+    "attempts were opened meanwhile",
+  );
+  const signed = lived.notices.filter(({ notice }) => notice.kind === "signed");
+  assert.ok(signed.length > 0 && signed.every(({ atMs }) => atMs > 30_000));
+  assert.equal(lived.endings.get("confirmed"), 1);
+});
+
 test("nobody freezes over the cluster's own payments, whoever was away while they were made", async () => {
   const wishes = Array.from({ length: 3 }, (_, i) => wish(i, { atMs: 500 + 9_000 * i, amount: 5_000n }));
   const lived = await holds(

@@ -8,13 +8,13 @@ import { bannedAt, type NodeId } from "@conclave/consensus";
 import { coordinatorIndex, requestCodec, viewKey, type CustodyEvent, type Request } from "@conclave/custody";
 import { later, type Context } from "./context.ts";
 import {
-  burdenOf,
   eventId,
   isForSignersOnly,
   isKeyUnderWay,
   isWalletKeyOf,
   keyGenerations,
   madeBy,
+  operationOf,
   VOTED_ON,
   waitsForEarlierKey,
   type Operation,
@@ -106,26 +106,7 @@ export class Coordinator {
     const known = subject ?? (await this.#subjectOf(event));
     const committee = known && (await this.#committee(known.content));
     if (known === undefined || committee === undefined) return this.#expireUnknown(event);
-    const operation: Operation = {
-      id: event.id,
-      request: event.request,
-      type: event.type,
-      revision: known.revision,
-      round: known.round,
-      height: event.height,
-      expiryHeight: event.expiryHeight ?? Number.MAX_SAFE_INTEGER,
-      ...committee,
-      ...burdenOf(known.content),
-      attempt: event.attempt,
-      failures: event.reasons.length,
-      suspects: new Set(),
-      stage: "waiting",
-      attemptId: null,
-      acked: 0,
-      overdue: false,
-      key: event.type === "KEYGEN" && event.result !== null ? toHex(event.result) : null,
-      timer: null,
-    };
+    const operation = operationOf(event, known, committee);
     this.#operations.set(event.id, operation);
     await this.#tick(operation);
   }
@@ -169,7 +150,7 @@ export class Coordinator {
     if (this.#context.ledger.height() > operation.expiryHeight) return this.#expire(operation);
     if (waitsForEarlierKey(operation, this.#operations.values())) return;
     // Costs no attempt: an operator may need hours, and then it goes on.
-    if (operation.spendsWith !== null && this.#context.frozen(operation.spendsWith) !== null) return;
+    if (this.#isFrozen(operation)) return;
     const { bans, ready, keys } = await this.#context.custody.status();
     const existing = operation.makes && keys.find(({ record }) => isWalletKeyOf(operation, viewKey(record)));
     if (existing) return this.#succeed(operation, existing.key);
@@ -215,6 +196,7 @@ export class Coordinator {
   async joined({ request, attempt, attemptId, revision }: Event<"joined">): Promise<void> {
     const operation = this.#ofRequest(requestHex(request), revision);
     if (operation === undefined || operation.stage === "done") return;
+    if (this.#isFrozen(operation)) return this.#stayOut(attemptId);
     this.#cancel(operation);
     operation.attempt = attempt;
     operation.attemptId = attemptId;
@@ -229,6 +211,16 @@ export class Coordinator {
     const coordinates = this.#coordinatorOf(operation, attempt) === this.#context.self;
     if (coordinates) this.#wait(operation, ackWindowMs, () => this.#endOfAckWindow(operation));
     else this.#wait(operation, ackWindowMs + this.#roundDeadlineMs(operation), () => this.#giveUp(operation));
+  }
+
+  #isFrozen({ spendsWith }: Operation): boolean {
+    return spendsWith !== null && this.#context.frozen(spendsWith) !== null;
+  }
+
+  /** Another coordinator asked custody, which knows of no freeze: its part in the attempt ends before it signs anything. */
+  async #stayOut(attemptId: string): Promise<void> {
+    const { custody, clock, act } = this.#context;
+    await act(await custody.expire(clock.nowMs(), attemptId));
   }
 
   /** Own attempt: begin as soon as everyone whose link is up has acknowledged. */

@@ -4,7 +4,7 @@ import type { NodeId } from "@conclave/consensus";
 import type { KeyView, Request } from "@conclave/custody";
 import { hasEdges } from "./key-requests.ts";
 import type { Timer } from "./ports.ts";
-import type { EventType } from "./store/events.ts";
+import type { EventType, StoredEvent } from "./store/events.ts";
 import type { EventId, RequestId } from "./store/ids.ts";
 
 /** One event being carried out. */
@@ -50,7 +50,7 @@ export const isWalletKeyOf = ({ makes }: Operation, { scheme, purpose }: KeyView
   makes !== null && makes.purpose !== "messages" && makes.purpose === purpose && makes.scheme === scheme;
 
 /** What follows from what is asked for: the key that it makes, and whether that takes long. */
-export const burdenOf = (content: Request): Pick<Operation, "makes" | "isHeavy" | "spendsWith"> =>
+const burdenOf = (content: Request): Pick<Operation, "makes" | "isHeavy" | "spendsWith"> =>
   content.kind === "keygen"
     ? { makes: content, isHeavy: hasEdges(content.scheme), spendsWith: null }
     : {
@@ -58,6 +58,32 @@ export const burdenOf = (content: Request): Pick<Operation, "makes" | "isHeavy" 
         isHeavy: content.kind === "rekey" || content.kind === "presign",
         spendsWith: content.kind === "payment" ? content.wallet : null,
       };
+
+/** An event that this node takes up: the revision and round that it carries out, and who takes part. */
+export const operationOf = (
+  event: StoredEvent,
+  { content, revision, round }: { readonly content: Request; readonly revision: number; readonly round: number },
+  committee: Pick<Operation, "members" | "needed">,
+): Operation => ({
+  id: event.id,
+  request: event.request,
+  type: event.type,
+  revision,
+  round,
+  height: event.height,
+  expiryHeight: event.expiryHeight ?? Number.MAX_SAFE_INTEGER,
+  ...committee,
+  ...burdenOf(content),
+  attempt: event.attempt,
+  failures: event.reasons.length,
+  suspects: new Set(),
+  stage: "waiting",
+  attemptId: null,
+  acked: 0,
+  overdue: false,
+  key: event.type === "KEYGEN" && event.result !== null ? toHex(event.result) : null,
+  timer: null,
+});
 
 /** Events whose result only those have who took part in it: the others hear nothing, which is as it should be. */
 export const isForSignersOnly = ({ type }: Pick<Operation, "type">): boolean => type === "PRESIGN";
