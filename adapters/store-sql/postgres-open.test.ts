@@ -36,7 +36,7 @@ describe("a store on PostgreSQL", { skip }, () => {
     code: StoreUnavailable["code"],
     words: RegExp,
   ): Promise<void> {
-    await assert.rejects(openStore({ postgres: { schema: freshSchema(), ...postgres } }), (error) => {
+    await assert.rejects(openStore({ postgres: { schema: freshSchema(), patienceMs: 0, ...postgres } }), (error) => {
       assert(error instanceof StoreUnavailable, inspect(error));
       assert.equal(error.code, code, error.message);
       assert.match(error.message, words);
@@ -69,6 +69,13 @@ describe("a store on PostgreSQL", { skip }, () => {
     await server.restart({ fsync: "off" });
     await refused({ url: server.url() }, "unavailable", /fsync = off/);
     await server.restart();
+  });
+
+  it("waits for a server that starts beside it", async () => {
+    await server.stop();
+    const opening = openStore({ postgres: { url: server.url(), schema: freshSchema() } });
+    await server.start();
+    await (await opening).close();
   });
 
   it("needs no more rights than a schema of its own", async () => {

@@ -14,7 +14,7 @@ import { MARKS_TABLE, Ownership } from "./ownership.ts";
 import { checkSchemaName } from "./schema-name.ts";
 import { CommitUnknown } from "./session.ts";
 import { sessionPool, Slots } from "./pool.ts";
-import { passes, postgresUnavailable } from "./trouble.ts";
+import { isStarting, passes, postgresUnavailable, troubleOf } from "./trouble.ts";
 
 /** One writes; the others answer questions meanwhile. */
 const DEFAULT_CONNECTIONS = 4;
@@ -22,6 +22,9 @@ const DEFAULT_CONNECTIONS = 4;
 const MAX_CONNECTIONS = 16;
 /** A server restarts within seconds, and recovers from a crash within half a minute; then the caller hears of it. */
 const DEFAULT_PATIENCE_MS = 30_000;
+/** So long a server may refuse connections before it is taken for none. */
+const OPEN_PATIENCE_MS = 10_000;
+const OPEN_PAUSE_MS = 200;
 const FIRST_PAUSE_MS = 20;
 const LONGEST_PAUSE_MS = 1_000;
 
@@ -56,7 +59,7 @@ export async function openPostgres(
   const where = describePostgres(options);
   const ownership = new Ownership(address, schema, where);
   try {
-    const client = await ownership.take();
+    const client = await takePatiently(ownership, patienceMs);
     try {
       await migrateOn(client, (db) => migrate(db, schema));
     } catch (error) {
@@ -68,6 +71,21 @@ export async function openPostgres(
     throw postgresUnavailable(where, cause);
   }
   return new PostgresDatabase(address, ownership, { where, connections, patienceMs });
+}
+
+/** The first connection may meet a server that is just starting beside the node. */
+async function takePatiently(ownership: Ownership, patienceMs: number): Promise<Client> {
+  const startMs = performance.now();
+  for (;;) {
+    try {
+      return await ownership.take();
+    } catch (error) {
+      // One that says so itself is waited for like one that went away; a wrong address is told soon.
+      const allowedMs = isStarting(error) ? patienceMs : Math.min(patienceMs, OPEN_PATIENCE_MS);
+      if (troubleOf(error) !== "lost" || performance.now() - startMs > allowedMs) throw error;
+      await sleep(OPEN_PAUSE_MS);
+    }
+  }
 }
 
 /** Migrations run on the connection that holds the lock, so that nobody else can run any, and may take as long as they need. */

@@ -76,6 +76,9 @@ export function troubleOf(error: unknown): Trouble | null {
   return root instanceof Error && code === "" && LOST_TEXT.test(root.message) ? "lost" : null;
 }
 
+/** True for a server that says that it is starting or stopping. */
+export const isStarting = (error: unknown): boolean => ["57P01", "57P02", "57P03"].includes(codeOf(rootOf(error)));
+
 /** A connection of ours that is not fit for use now; another one may be. */
 export class Passing extends Error {
   override readonly name = "Passing";
