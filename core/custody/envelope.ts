@@ -166,6 +166,19 @@ const signedBytes = (header: Uint8Array, body: Uint8Array): Uint8Array =>
     transcript("custody/envelope/body", { body }),
   );
 
+/**
+ * What an envelope says it is, for those who only look on: nothing of it is verified. Null for bytes that are no envelope, which
+ * anybody can send.
+ */
+export function peekHeader(wire: Uint8Array): Header | null {
+  try {
+    return headerCodec.decode(wireCodec.decode(wire).header);
+  } catch (error) {
+    if (error instanceof CodecError) return null;
+    throw error;
+  }
+}
+
 /** A header that says nothing beside what it is. */
 const EMPTY = {
   protocol: "",

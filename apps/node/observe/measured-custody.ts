@@ -7,8 +7,8 @@ export interface CustodyAnswer {
   readonly call: keyof CustodyPort;
   readonly startMs: number;
   readonly endMs: number;
-  /** Bytes of a peer's message that the call brought; 0 for other calls. */
-  readonly bytesIn: number;
+  /** A peer's message that the call brought; null for other calls. */
+  readonly wire: Uint8Array | null;
   readonly events: readonly CustodyEvent[];
 }
 
@@ -43,8 +43,8 @@ export function measuredCustody(
       const endMs = performance.now();
       custodySeconds.observe({ call }, (endMs - startMs) / 1_000);
       if (EVENTFUL.has(call)) {
-        const bytesIn = call === "receive" && args[1] instanceof Uint8Array ? args[1].length : 0;
-        answered({ call, startMs, endMs, bytesIn, events: value as readonly CustodyEvent[] });
+        const wire = call === "receive" && args[1] instanceof Uint8Array ? args[1] : null;
+        answered({ call, startMs, endMs, wire, events: value as readonly CustodyEvent[] });
       }
       return value;
     };

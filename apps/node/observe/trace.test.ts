@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { parseTraceparent, printTraceparent, rootOf, spanOf, traceOf } from "./trace-context.ts";
-import { TraceStore } from "./trace-store.ts";
+import { AttemptTrace } from "./attempt-trace.ts";
+import { TraceStore, type OpenSpan } from "./trace-store.ts";
 
 const REQUEST = "0123456789abcdef".repeat(4);
 
@@ -28,6 +29,60 @@ describe("a client's traceparent", () => {
     "a short trace": `00-${trace.slice(1)}-${span}-01`,
   }))
     test(`is ignored: ${what}`, () => assert.equal(parseTraceparent(text), null));
+});
+
+describe("an attempt", () => {
+  const attempt = () => {
+    const opened: OpenSpan[] = [];
+    const clock = { ms: 1_000 };
+    const open = (round: string): OpenSpan => {
+      const made = {
+        span: round,
+        parent: null,
+        name: "round",
+        startMs: clock.ms,
+        endMs: null,
+        attributes: {},
+        links: [],
+      };
+      opened.push(made);
+      return made;
+    };
+    const trace = new AttemptTrace({ request: REQUEST, span: "aa", open, nowMs: () => clock.ms });
+    return { trace, opened, clock };
+  };
+
+  test("has one span for a round of all inputs, with what came before it began, and ends it with the last of them", () => {
+    const { trace, opened, clock } = attempt();
+    trace.received("one", 100);
+    trace.progressed(0, "one", 0);
+    trace.progressed(1, "one", 0);
+    trace.received("one", 50);
+    clock.ms = 1_400;
+    trace.progressed(0, "two", 30);
+    assert.equal(opened[0]?.endMs, null, "the other input is still in it");
+    clock.ms = 1_500;
+    trace.progressed(1, "two", 100);
+    assert.deepEqual(
+      opened.map(({ span, startMs, endMs, attributes }) => [span, startMs, endMs, attributes["bytes_in"]]),
+      [
+        ["one", 1_000, 1_500, 150],
+        ["two", 1_400, null, 0],
+      ],
+    );
+    assert.equal(opened[0]?.attributes["waited_ms"], 400);
+    trace.end(0);
+    assert.equal(opened[1]?.endMs, 1_500);
+  });
+
+  test("is not filled by a peer that names rounds which do not exist", () => {
+    const { trace, opened } = attempt();
+    for (let i = 0; i < 1_000; i++) trace.received(`made up ${i}`, 1);
+    trace.received("real", 10);
+    trace.progressed(0, "real", 0);
+    trace.received("real", 10);
+    assert.deepEqual([opened.length, opened[0]?.attributes["bytes_in"]], [1, 10]);
+  });
 });
 
 test("nodes agree on trace and root, and no two spans share a name", () => {

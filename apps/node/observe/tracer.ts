@@ -3,32 +3,20 @@
  * confirmation. It follows from what custody answers and the node notices, so that nobody who works has to know of it.
  */
 import { toHex } from "@conclave/bytes";
-import type { CustodyEvent } from "@conclave/custody";
+import { peekHeader, type CustodyEvent } from "@conclave/custody";
 import type { NodeId } from "@conclave/consensus";
 import type { Notice } from "@conclave/node";
+import { AttemptTrace, set } from "./attempt-trace.ts";
 import type { CustodyAnswer } from "./measured-custody.ts";
 import { Recent } from "./recent.ts";
 import { parseTraceparent, printTraceparent, rootOf, spanOf, traceOf } from "./trace-context.ts";
-import { TraceStore, type Attribute, type OpenSpan, type Trace } from "./trace-store.ts";
+import { TraceStore, type OpenSpan, type Trace } from "./trace-store.ts";
 
 export interface TracerParts {
   readonly self: NodeId;
   readonly nameOf: (node: NodeId) => string;
   /** Milliseconds since 1970. */
   readonly nowMs: () => number;
-}
-
-/** An attempt that this node takes part in. */
-interface Attempt {
-  readonly request: string;
-  readonly span: string;
-  /** The round that each input's session is in, with the bytes that came and went since it began. */
-  readonly rounds: Map<number, Round>;
-}
-
-interface Round {
-  readonly span: OpenSpan | null;
-  readonly startedMs: number;
 }
 
 type Of<K extends CustodyEvent["kind"]> = Extract<CustodyEvent, { kind: K }>;
@@ -50,7 +38,9 @@ const ENDED: ReadonlySet<string> = new Set([
 export class Tracer {
   readonly #parts: TracerParts;
   readonly #store: TraceStore;
-  readonly #attempts = new Recent<Attempt>();
+  readonly #attempts = new Recent<AttemptTrace>();
+  /** Attempts by what their messages say: request and number. */
+  readonly #numbered = new Recent<AttemptTrace>();
 
   constructor(parts: TracerParts) {
     this.#parts = parts;
@@ -80,9 +70,10 @@ export class Tracer {
   }
 
   /** Before the node acts on it. */
-  answered({ startMs, endMs, bytesIn, events }: CustodyAnswer): void {
-    const computedMs = endMs - startMs;
-    for (const event of events) this.#heard(event, { bytesIn, computedMs });
+  answered({ startMs, endMs, wire, events }: CustodyAnswer): void {
+    const cost = { bytesIn: wire?.length ?? 0, computedMs: endMs - startMs };
+    if (wire !== null) this.#received(wire);
+    for (const event of events) this.#heard(event, cost);
   }
 
   /** What the node itself says. */
@@ -134,26 +125,22 @@ export class Tracer {
         const signers = event.signers.map(nameOf).join(",");
         return set(span, { signers, role: event.signers.includes(self) ? "signer" : "watcher" });
       }
-      case "send": {
-        const attempt = this.#attempts.get(event.topic);
-        if (attempt === undefined) return;
-        for (const round of attempt.rounds.values()) add(round, "bytes_out", event.wire.length * event.to.length);
-        return;
-      }
+      case "send":
+        return this.#attempts.get(event.topic)?.sent(event.wire, event.to.length);
       case "progress":
-        return this.#progressed(event, cost);
+        return this.#attempts.get(event.attemptId)?.progressed(event.input, event.round, cost.computedMs);
       case "aborted": {
         const span = this.#attemptSpan(event.attemptId);
-        this.#endAttempt(event.attemptId);
+        this.#endAttempt(event.attemptId, cost.computedMs);
         if (span !== undefined) set(span, { outcome: "aborted", reason: event.reason });
         return;
       }
       case "close":
         // Custody closes an attempt's topic when it forgets the attempt.
-        return this.#endAttempt(event.topic);
+        return this.#endAttempt(event.topic, cost.computedMs);
       case "signed":
       case "messageSigned":
-        return this.#signed(event);
+        return this.#signed(event, cost.computedMs);
       default:
         return;
     }
@@ -172,46 +159,30 @@ export class Tracer {
 
   #joined({ request: id, attemptId, attempt, revision, coordinator }: Of<"joined">): void {
     const request = toHex(id);
-    const { nameOf } = this.#parts;
+    const { nameOf, nowMs } = this.#parts;
     const span = this.#open(request, `attempt ${attemptId}`, "attempt", rootOf(request));
-    this.#attempts.set(attemptId, { request, span: this.#span(request, `attempt ${attemptId}`), rounds: new Map() });
     if (span !== null) set(span, { attempt, revision, coordinator: nameOf(coordinator) });
+    const own = this.#span(request, `attempt ${attemptId}`);
+    const open = (round: string): OpenSpan | null => this.#open(request, `round ${attemptId} ${round}`, "round", own);
+    const trace = new AttemptTrace({ request, span: own, open, nowMs });
+    this.#attempts.set(attemptId, trace);
+    this.#numbered.set(`${request}/${attempt}`, trace);
   }
 
-  /** A round ends when the next one begins; what was not spent computing was waited. */
-  #progressed(
-    { attemptId, input, round }: Of<"progress">,
-    { bytesIn, computedMs }: { readonly bytesIn: number; readonly computedMs: number },
-  ): void {
-    const attempt = this.#attempts.get(attemptId);
-    if (attempt === undefined) return;
-    this.#endRound(attempt, input, { bytesIn, computedMs });
-    const span = this.#open(attempt.request, `round ${attemptId} ${input} ${round}`, "round", attempt.span);
-    if (span !== null) set(span, { round, input, bytes_in: 0, bytes_out: 0 });
-    attempt.rounds.set(input, { span, startedMs: this.#parts.nowMs() });
+  /** A message of a session counts for the round that it names, whether or not this node is there already. */
+  #received(wire: Uint8Array): void {
+    const header = peekHeader(wire);
+    if (header === null || header.request === null || !header.kind.startsWith("step/")) return;
+    this.#numbered.get(`${toHex(header.request)}/${header.attempt}`)?.received(header.round, wire.length);
   }
 
-  #endRound(
-    attempt: Attempt,
-    input: number,
-    { bytesIn, computedMs }: { readonly bytesIn: number; readonly computedMs: number },
-  ): void {
-    const round = attempt.rounds.get(input);
-    if (round === undefined || round.span === null) return;
-    const nowMs = this.#parts.nowMs();
-    round.span.endMs ??= nowMs;
-    add(round, "bytes_in", bytesIn);
-    set(round.span, { waited_ms: Math.max(0, Math.round(nowMs - round.startedMs - computedMs)) });
-    attempt.rounds.delete(input);
-  }
-
-  #signed(event: Of<"signed"> | Of<"messageSigned">): void {
+  #signed(event: Of<"signed"> | Of<"messageSigned">, computedMs: number): void {
     const request = toHex(event.request);
     const nowMs = this.#parts.nowMs();
     for (const [id, attempt] of this.#attempts.entries()) {
       if (attempt.request !== request) continue;
       const span = this.#attemptSpan(id);
-      this.#endAttempt(id);
+      this.#endAttempt(id, computedMs);
       if (span !== undefined) set(span, { outcome: "signed" });
     }
     const span = this.#open(request, "signature", "signature", rootOf(request));
@@ -221,10 +192,10 @@ export class Tracer {
     set(span, { signers, ...(event.kind === "signed" ? { bitcoin_txid: event.txid } : {}) });
   }
 
-  #endAttempt(attemptId: string): void {
+  #endAttempt(attemptId: string, computedMs: number): void {
     const attempt = this.#attempts.get(attemptId);
     if (attempt === undefined) return;
-    for (const input of attempt.rounds.keys()) this.#endRound(attempt, input, { bytesIn: 0, computedMs: 0 });
+    attempt.end(computedMs);
     const span = this.#store.find(attempt.request, attempt.span);
     if (span !== undefined) span.endMs ??= this.#parts.nowMs();
     this.#attempts.delete(attemptId);
@@ -243,11 +214,4 @@ export class Tracer {
   #span(request: string, what: string): string {
     return spanOf(request, this.#parts.self, what);
   }
-}
-
-const set = (span: OpenSpan, attributes: Readonly<Record<string, Attribute>>): void =>
-  void Object.assign(span.attributes, attributes);
-
-function add({ span }: Round, name: "bytes_in" | "bytes_out", bytes: number): void {
-  if (span !== null) span.attributes[name] = Number(span.attributes[name] ?? 0) + bytes;
 }
