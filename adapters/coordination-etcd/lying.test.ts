@@ -15,8 +15,8 @@ import { eventually } from "./testing/patience.ts";
 const SEED = Number(process.env["ETCD_LIES_SEED"] ?? Date.now() % 1_000_000);
 /** Long enough for every loop of the adapter to meet the lie several times. */
 const LYING_MS = 700;
-/** Writes, listings, watches, beats of two nodes and their retries: a loop without a pause asks ten times as often. */
-const MAX_QUESTIONS = 900;
+/** In a second: writes, listings, watches and beats of two nodes, and their retries. A loop without a pause asks thousands. */
+const MAX_QUESTIONS = 1_200;
 /** Above what the process had: buffers of some answers, and whatever the collector has not found yet. */
 const MAX_GROWTH_BYTES = 256 << 20;
 
@@ -58,9 +58,10 @@ describe(`an etcd that lies, seed ${SEED}`, { concurrency: 4 }, () => {
 
         beginLying();
         first!.coordination.publish(statement(2));
+        const startMs = Date.now();
         await wait(LYING_MS);
-        const asked = etcd.asked - askedBefore;
-        assert.ok(asked < MAX_QUESTIONS, `it was asked ${asked} times in ${LYING_MS} ms`);
+        const [asked, tookMs] = [etcd.asked - askedBefore, Date.now() - startMs];
+        assert.ok(asked < (MAX_QUESTIONS * tookMs) / 1_000, `it was asked ${asked} times in ${tookMs} ms`);
         const grown = process.memoryUsage().rss - bytesBefore;
         assert.ok(grown < MAX_GROWTH_BYTES, `the process grew by ${grown} bytes`);
 
@@ -102,9 +103,10 @@ describe(`an etcd that lies, seed ${SEED}`, { concurrency: 4 }, () => {
     withLiar(LIES["a flood of statements that nobody made"]!, async (_, [, second], beginLying) => {
       const startMs = Date.now();
       beginLying();
-      await wait(2 * LYING_MS);
+      await wait(LYING_MS);
+      await eventually("it floods", () => second!.heard.length > 100);
       const { length } = second!.heard;
       const most = STATEMENTS_AT_ONCE / WASTED_STATEMENTS + ((Date.now() - startMs) / 1_000) * 200;
-      assert.ok(length > 100 && length <= most + 10, `${length} and at most ${most}`);
+      assert.ok(length <= most + 10, `${length} and at most ${most}`);
     }));
 });

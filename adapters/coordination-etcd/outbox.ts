@@ -233,12 +233,21 @@ export class Outbox {
     return this.#backoff.isFailing ? 1 : PARALLEL_WRITES;
   }
 
+  /** Where writes are refused, deletions go first: they may be what makes room. */
   #next(): (() => Promise<void>) | null {
+    return this.#backoff.isFailing
+      ? (this.#nextDeletion() ?? this.#nextWrite())
+      : (this.#nextWrite() ?? this.#nextDeletion());
+  }
+
+  #nextWrite(): (() => Promise<void>) | null {
     const held: Held | undefined = this.#waiting.values().next().value;
-    if (held !== undefined) {
-      this.#waiting.delete(held);
-      return () => this.#write(held);
-    }
+    if (held === undefined) return null;
+    this.#waiting.delete(held);
+    return () => this.#write(held);
+  }
+
+  #nextDeletion(): (() => Promise<void>) | null {
     const deletion = this.#deletions.entries().next().value;
     if (deletion === undefined) return null;
     const [key, revision] = deletion;

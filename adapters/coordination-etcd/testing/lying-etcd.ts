@@ -20,7 +20,7 @@ export const seeded = (seed: number): Rng => {
 };
 
 const MEGABYTE = "x".repeat(1 << 20);
-/** As much as any reader could be made to keep. */
+/** More than a reader may keep. */
 const ENDLESS_MEGABYTES = 64;
 const FUTURE = 1_000_000_000_000;
 
