@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { parseTraceparent, printTraceparent, rootOf, spanOf, traceOf } from "./trace-context.ts";
+import { peekHeader } from "@conclave/custody";
 import { AttemptTrace } from "./attempt-trace.ts";
 import { TraceStore, type OpenSpan } from "./trace-store.ts";
 
@@ -29,6 +30,11 @@ describe("a client's traceparent", () => {
     "a short trace": `00-${trace.slice(1)}-${span}-01`,
   }))
     test(`is ignored: ${what}`, () => assert.equal(parseTraceparent(text), null));
+});
+
+test("bytes that are no envelope say nothing of themselves", () => {
+  for (const bytes of [new Uint8Array(), new Uint8Array(64).fill(0xa3), Buffer.from("GET / HTTP/1.1")])
+    assert.equal(peekHeader(bytes), null);
 });
 
 describe("an attempt", () => {
