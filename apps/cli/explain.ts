@@ -21,6 +21,7 @@ const EXIT_OF: { readonly [P in ProblemName]?: ExitCode } = {
   "key-not-found": EXIT.usage,
   "presign-refused": EXIT.usage,
   "rekey-refused": EXIT.usage,
+  "not-frozen": EXIT.usage,
   "too-many-requests": EXIT.notReady,
 };
 

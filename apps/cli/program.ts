@@ -160,6 +160,12 @@ function addCluster(program: Command, runs: Runs): void {
     .option("--out <file>", "where to write it; printed otherwise")
     .action(runs(async () => (await import("./commands/evidence.ts")).exportEvidence));
   cluster
+    .command("acknowledge")
+    .description("let an account go on that is frozen because somebody spent its coins: on this node, in its audit log")
+    .argument("<txid>", "the transaction that spent them, as the status names it")
+    .requiredOption("--reason <text>", "what was found out about it")
+    .action(runs(async () => (await import("./commands/acknowledge.ts")).acknowledge));
+  cluster
     .command("rekey")
     .description("have two nodes make their edge of a key anew, after it died")
     .argument("<a>", "name or number of a node")

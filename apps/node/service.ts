@@ -103,6 +103,12 @@ export function nodeService(parts: ServiceParts): NodeService {
 
     ...approvalService(parts, names, show),
 
+    acknowledgeSpend: ({ txid, body: { reason } }) =>
+      translated(async () => {
+        await node.acknowledgeSpend({ txid, by: "the operator, by the API", reason });
+        return { bitcoin_txid: txid, frozen: node.accounts.flatMap(({ frozen }) => frozen ?? []) };
+      }),
+
     ...signingService(parts, names),
 
     async clusterStatus() {

@@ -1,6 +1,6 @@
 /** Who the nodes are, who answers, and whether the cluster can sign. */
 import { z } from "zod";
-import { height, hexKeyId, keyId, network, nodeName, nodeNumber, requestId, timestamp } from "./fields.ts";
+import { bitcoinTxid, height, hexKeyId, keyId, network, nodeName, nodeNumber, requestId, timestamp } from "./fields.ts";
 import { strictFields } from "./strict.ts";
 
 /** Party counts: 1 to 32. */
@@ -30,6 +30,25 @@ export const rekeying = z.object({
 });
 
 export type Rekeying = z.output<typeof rekeying>;
+
+/** `POST /api/v1/wallet/spends/:txid/acknowledge`. */
+export const acknowledgeRequest = strictFields({
+  reason: z
+    .string({ error: "reason must be text" })
+    .max(500, { error: "reason must be at most 500 characters" })
+    .refine((text) => text.trim() !== "", { error: "reason must not be empty: say what was found out about the spend" })
+    .describe("For this node's audit log"),
+});
+
+export type AcknowledgeRequest = z.output<typeof acknowledgeRequest>;
+
+/** A spend of the wallet's coins that no request explains, and what is still frozen after an operator's word on it. */
+export const acknowledgedSpend = z.object({
+  bitcoin_txid: bitcoinTxid,
+  frozen: z.array(z.string().max(500)).max(64).describe("Why accounts of this node are still frozen, a sentence each"),
+});
+
+export type AcknowledgedSpend = z.output<typeof acknowledgedSpend>;
 
 export const clusterStatus = z.object({
   status: z

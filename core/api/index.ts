@@ -2,8 +2,24 @@ export { approvalPage, approveRequest, MAX_APPROVALS, MAX_REASON_BYTES, rejectRe
 export type { ApprovalPage, PendingApproval } from "./approval.ts";
 export { ApiAnswerInvalid, ApiProblem, ApiUnreachable, createClient, fillPath } from "./client.ts";
 export type { Client, ClientOptions, Fetch } from "./client.ts";
-export { clusterNode, clusterStatus, evidenceExport, nodePage } from "./cluster.ts";
-export type { ClusterNode, ClusterStatus, EvidenceExport, NodePage, Rekeying, RekeyRequest } from "./cluster.ts";
+export {
+  acknowledgedSpend,
+  acknowledgeRequest,
+  clusterNode,
+  clusterStatus,
+  evidenceExport,
+  nodePage,
+} from "./cluster.ts";
+export type {
+  AcknowledgedSpend,
+  AcknowledgeRequest,
+  ClusterNode,
+  ClusterStatus,
+  EvidenceExport,
+  NodePage,
+  Rekeying,
+  RekeyRequest,
+} from "./cluster.ts";
 export { ACCOUNTS, MAX_AMOUNT_SATS, MAX_METADATA_BYTES } from "./fields.ts";
 export type { Account } from "./fields.ts";
 export { health, readiness } from "./health.ts";

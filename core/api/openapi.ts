@@ -1,6 +1,15 @@
 /** The API as an OpenAPI 3.1 document, made from the table of routes. */
 import { z } from "zod";
-import { clusterNode, clusterStatus, deadEdge, nodePage, rekeying, rekeyRequest } from "./cluster.ts";
+import {
+  acknowledgedSpend,
+  acknowledgeRequest,
+  clusterNode,
+  clusterStatus,
+  deadEdge,
+  nodePage,
+  rekeying,
+  rekeyRequest,
+} from "./cluster.ts";
 import { health, readiness } from "./health.ts";
 import { key, keyPage, keyRequest, keyUnderWay, presigning, presignRequest, requestedKey } from "./key.ts";
 import { message, messageRequest } from "./message.ts";
@@ -14,6 +23,8 @@ export type Json = string | number | boolean | null | readonly Json[] | { readon
 
 const NAMED = {
   AccountBalance: accountBalance,
+  AcknowledgeRequest: acknowledgeRequest,
+  AcknowledgedSpend: acknowledgedSpend,
   Address: walletAddress,
   Balance: balance,
   ClusterNode: clusterNode,

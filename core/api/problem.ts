@@ -17,6 +17,7 @@ export const PROBLEMS = {
   "method-not-allowed": { status: 405, title: "This address does not take this method" },
   "request-timeout": { status: 408, title: "The request did not arrive in time" },
   "idempotency-key-in-use": { status: 409, title: "The first request with this key is still running" },
+  "not-frozen": { status: 409, title: "No account is frozen for this transaction" },
   "approval-refused": { status: 409, title: "There is nothing left to decide about this payment" },
   "body-too-large": { status: 413, title: "The body is too large" },
   "media-type-unsupported": { status: 415, title: "The body must be plain application/json" },

@@ -1,8 +1,16 @@
 /** Every route, once. The server, the typed client and the OpenAPI document are made from this table. */
 import { z } from "zod";
 import { approvalPage, approveRequest, rejectRequest } from "./approval.ts";
-import { clusterStatus, evidenceExport, nodePage, rekeying, rekeyRequest } from "./cluster.ts";
-import { hexKeyId, requestId, txid } from "./fields.ts";
+import {
+  acknowledgedSpend,
+  acknowledgeRequest,
+  clusterStatus,
+  evidenceExport,
+  nodePage,
+  rekeying,
+  rekeyRequest,
+} from "./cluster.ts";
+import { bitcoinTxid, hexKeyId, requestId, txid } from "./fields.ts";
 import { health, readiness } from "./health.ts";
 import { keyPage, keyRequest, presigning, presignRequest, requestedKey } from "./key.ts";
 import { MAX_MESSAGE_BYTES, message, messageRequest } from "./message.ts";
@@ -183,6 +191,23 @@ export const routes = {
     query: addressQuery,
     success: { status: 200, description: "The next unused address", schema: walletAddress },
     problems: ["parameters-invalid", "not-ready", "chain-unreachable"],
+  },
+  acknowledgeSpend: {
+    method: "POST",
+    path: "/api/v1/wallet/spends/:txid/acknowledge",
+    summary: "Say, as this node's operator, that a spend nobody asked for was looked at: its account goes on",
+    access: "change",
+    params: strictFields({ txid: bitcoinTxid }),
+    body: acknowledgeRequest,
+    success: { status: 200, description: "It is in the audit log", schema: acknowledgedSpend },
+    problems: [
+      "body-not-json",
+      "parameters-invalid",
+      "not-frozen",
+      "body-too-large",
+      "media-type-unsupported",
+      "request-invalid",
+    ],
   },
   createMessage: {
     method: "POST",

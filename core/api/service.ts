@@ -1,6 +1,6 @@
 /** What a server needs from a node. Every method throws `ServiceError` for what the caller may know; else it is our bug. */
 import type { ApprovalPage } from "./approval.ts";
-import type { ClusterStatus, EvidenceExport, NodePage, Rekeying } from "./cluster.ts";
+import type { AcknowledgedSpend, ClusterStatus, EvidenceExport, NodePage, Rekeying } from "./cluster.ts";
 import type { Health, Readiness } from "./health.ts";
 import type { KeyPage, Presigning, RequestedKey } from "./key.ts";
 import type { Message } from "./message.ts";
@@ -30,6 +30,8 @@ export interface NodeService {
   balance(): Promise<Balance>;
   /** Throws `not-ready` for an account that has no key. */
   address(input: InputOf<"address">): Promise<WalletAddress>;
+  /** Throws `not-frozen`. */
+  acknowledgeSpend(input: InputOf<"acknowledgeSpend">): Promise<AcknowledgedSpend>;
   /**
    * Takes a message and answers before it is voted on. The same key and body again give the same message. Throws
    * `key-not-found`, `message-refused`, `digests-not-allowed` or `idempotency-key-reused`.

@@ -1,6 +1,7 @@
 /** A node without a cluster, for testing what stands in front of one. Keeps payments in memory, by idempotency key. */
 import { createHash } from "node:crypto";
 import {
+  type AcknowledgedSpend,
   type ApprovalPage,
   type Balance,
   type ClusterStatus,
@@ -80,6 +81,7 @@ export class FakeNode implements NodeService {
   presignatures = 0;
   underWay: KeyUnderWay[] = [];
   deadEdges: ClusterStatus["dead_edges"] = [];
+  readonly acknowledged: { readonly txid: string; readonly reason: string }[] = [];
   readonly rekeyed: { readonly key: string; readonly between: readonly [number, number] }[] = [];
   readonly #byKey = new Map<string, { readonly content: string; readonly payment: Promise<Transaction> }>();
 
@@ -268,6 +270,13 @@ export class FakeNode implements NodeService {
     if (this.refusal) throw this.refusal;
     this.rekeyed.push({ key, between: [a, b] });
     return this.#answer({ request: "e".repeat(64), key_id: key, between: [a, b] });
+  }
+
+  async acknowledgeSpend({ txid, body: { reason } }: InputOf<"acknowledgeSpend">): Promise<AcknowledgedSpend> {
+    this.calls++;
+    if (this.refusal) throw this.refusal;
+    this.acknowledged.push({ txid, reason });
+    return this.#answer({ bitcoin_txid: txid, frozen: [] });
   }
 
   async clusterStatus(): Promise<ClusterStatus> {
