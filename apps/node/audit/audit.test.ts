@@ -4,10 +4,20 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { CodecError, toHex, utf8 } from "@conclave/bytes";
-import { parseNodeId, signCheckpoint, verifyCheckpoint, type Roster } from "@conclave/consensus";
+import {
+  parseNodeId,
+  signCharter,
+  signCheckpoint,
+  signedCharterCodec,
+  verifyCheckpoint,
+  type Charter,
+  type Roster,
+} from "@conclave/consensus";
 import { checkpointAt, checkpointRow, verifyExport, type CheckpointVerifier } from "@conclave/node";
 import { memoryStore } from "@conclave/node/testing";
 import { engine } from "../engine.ts";
+import { printToken } from "../cluster/tokens.ts";
+import { auditExport, auditVerify } from "./commands.ts";
 import { exportAudit, ExportFailed } from "./export.ts";
 import { describeVerdict, linesOf, verifyAuditFile } from "./verify.ts";
 
@@ -120,6 +130,48 @@ describe("conclave audit", () => {
       }
       console.log(`${whole.length} bytes: ${tried} changes tried, ${tried - passed.length} found`);
       assert.deepEqual(passed, []);
+    }),
+  );
+
+  it(
+    "says what it found with its exit code, and compares the nodes with a charter",
+    inFolder(async (folder) => {
+      const file = join(folder, "audit.jsonl");
+      const said: string[] = [];
+      const say = (line: string): void => void said.push(line);
+      assert.equal(await auditExport({ header, audit: (await logOf(3, [3])).audit, out: file }, say), 0);
+      assert.match(said.at(-1)!, /audit\.jsonl: 8 lines\./);
+      assert.equal(await auditVerify({ file }, say), 0);
+      assert.match(said.at(-1)!, /add --charter/);
+
+      const charter: Charter = {
+        version: 1,
+        roster,
+        network: "regtest",
+        threshold: 3,
+        quorum: 3,
+        genesisMs: 1,
+        transport: "tls",
+      };
+      const write = (name: string, of: Charter, signedBy: readonly number[], by: Charter = of): string => {
+        const signatures = signedBy.map((i) => ({ node: ids[i]!, signature: signCharter(signers[i]!, by) }));
+        writeFileSync(
+          join(folder, name),
+          printToken("charter", signedCharterCodec.encode({ charter: of, signatures })),
+        );
+        return join(folder, name);
+      };
+      const everybody = [0, 1, 2, 3];
+      assert.equal(await auditVerify({ file, charter: write("charter", charter, everybody) }, say), 0);
+      assert.match(said.at(-1)!, /^Proven up to entry 3/);
+      const other = { ...charter, roster: { ...roster, version: 2 } };
+      assert.equal(await auditVerify({ file, charter: write("other", other, everybody) }, say), 1);
+      assert.match(said.at(-1)!, /^NOT INTACT: line 1: the file names other nodes/);
+      const partly = write("partly", charter, [0, 1]);
+      await assert.rejects(auditVerify({ file, charter: partly }, say), /not signed by carol, dave/);
+      const forged = write("forged", charter, everybody, other);
+      await assert.rejects(auditVerify({ file, charter: forged }, say), /is no charter of a cluster/);
+      await assert.rejects(auditVerify({ file: join(folder, "none") }, say), /none cannot be read \(ENOENT\)/);
     }),
   );
 
