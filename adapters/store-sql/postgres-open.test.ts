@@ -164,6 +164,41 @@ describe("a store on PostgreSQL", { skip }, () => {
     await second.close();
   });
 
+  it("keeps every acknowledged transaction of a process that is killed, whole, and opens at once after it", async () => {
+    const schema = freshSchema();
+    const script = `
+      import { writeSync } from "node:fs";
+      import { sampleEvent, sampleRequest } from "@conclave/node/testing";
+      import { openStore } from ${JSON.stringify(join(import.meta.dirname, "store.ts"))};
+      const store = await openStore({ postgres: ${JSON.stringify({ url: server.url(), schema })} });
+      for (let n = 1; ; n++) {
+        await store.transaction(async ({ requests, events, audit }) => {
+          await requests.insert(sampleRequest(n));
+          await events.insert(sampleEvent(n, { request: sampleRequest(n).id, status: "IN_PROGRESS" }));
+          await audit.append({ atMs: n, actor: "a", action: "b", subject: "c", detail: {} });
+        });
+        writeSync(1, n + "\\n");
+      }`;
+    const child = spawn(process.execPath, ["--input-type=module", "--eval", script], {
+      cwd: import.meta.dirname,
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    let said = "";
+    child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
+      said += chunk;
+      if (said.length > 100) child.kill("SIGKILL");
+    });
+    await once(child, "close");
+    const acknowledged = Number(said.split("\n").at(-2));
+    assert(acknowledged > 10, said);
+    const store = await openStore({ postgres: { url: server.url(), schema } });
+    const { rows } = await store.requests.list({ limit: 500 });
+    assert(rows.length === acknowledged || rows.length === acknowledged + 1, `${rows.length} of ${acknowledged}`);
+    for (const { id } of rows) assert.equal((await store.events.ofRequest(id)).length, 1);
+    assert.deepEqual(await store.audit.verify(), { intact: true, entries: rows.length });
+    await store.close();
+  });
+
   it("uses few connections, all of them named, and leaves none behind", async () => {
     const schema = freshSchema();
     const store = await openStore({ postgres: { url: server.url(), schema, connections: 2 } });
