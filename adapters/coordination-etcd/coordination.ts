@@ -38,6 +38,8 @@ export interface EtcdStatus {
   readonly problem: string | null;
   /** Up to which of etcd's revisions everything was read, decimal. */
   readonly revision: string;
+  /** For how long the watch has not shown what this node wrote last; some milliseconds while it is alive. */
+  readonly unseenMs: number;
   /** Whether etcd's members have a leader, without whom nothing is written. */
   readonly leaderKnown: boolean;
   /** What etcd says is wrong with itself, such as NOSPACE. */
@@ -181,6 +183,7 @@ class Member implements EtcdCoordination {
       waiting,
       dropped,
       revision: (this.#watcher?.revision ?? 0n).toString(),
+      unseenMs: this.#presence.unseenMs,
       present: this.#presence.present,
       leaderHint: this.#presence.leader,
     };
