@@ -100,7 +100,11 @@ async function openParts(options: ClusterNodeOptions, opened: (() => Promise<voi
     startedAtMs: Date.now(),
     points: () => observation.points(),
   });
-  const http = await startHttp({ service, operator: operatorView(observation, { node: self, roster }), ...options.http });
+  const http = await startHttp({
+    service,
+    operator: operatorView(observation, { node: self, roster }),
+    ...options.http,
+  });
   opened.push(() => http.close());
   await node.start();
   return {
