@@ -1,5 +1,12 @@
 /** A node as its HTTP API shows it: document 004's shapes over the node's own words. */
-import { fsmStateOf, ServiceError, type InputOf, type NodeService, type Transaction } from "@conclave/api";
+import {
+  fsmStateOf,
+  MAX_ATTEMPTS_TOLD,
+  ServiceError,
+  type InputOf,
+  type NodeService,
+  type Transaction,
+} from "@conclave/api";
 import { parseAmount, parseFeeRate, printFeeRate, sumSats } from "@conclave/bitcoin";
 import { CodecError, toHex } from "@conclave/bytes";
 import { evidenceCodec, type NodeId } from "@conclave/consensus";
@@ -164,6 +171,7 @@ async function transactionOf(parts: ServiceParts, row: StoredTransaction, names:
   const stored = await store.requests.get(row.txid);
   const decoded = stored === undefined ? null : requestCodec.decode(stored.body);
   const request = decoded?.kind === "payment" ? decoded : null;
+  const attempts = await store.events.ofRequest(row.txid);
   const paying = node.accounts.find(({ keyId }) => request !== null && toHex(keyId) === toHex(request.wallet));
   return {
     txid: row.txid,
@@ -184,6 +192,7 @@ async function transactionOf(parts: ServiceParts, row: StoredTransaction, names:
     created_at: iso(row.createdAtMs),
     confirmed_at: row.confirmedAtMs === null ? null : iso(row.confirmedAtMs),
     reason: row.reason,
+    failed_attempts: attempts.flatMap(({ reasons }) => reasons).slice(-MAX_ATTEMPTS_TOLD),
   };
 }
 

@@ -49,6 +49,7 @@ export { closest, strictFields, unknownName } from "./strict.ts";
 export {
   FSM_STATES,
   fsmStateOf,
+  MAX_ATTEMPTS_TOLD,
   MAX_PAGE,
   STATES,
   transaction,

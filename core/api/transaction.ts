@@ -88,6 +88,9 @@ export const votes = z.object({
   cast: z.array(vote).max(32).describe("Latest verified vote of each node, ascending by node_id"),
 });
 
+/** A retry budget is 32 attempts for each revision that was approved; what came before the latest says little. */
+export const MAX_ATTEMPTS_TOLD = 64;
+
 export const transaction = z.object({
   txid,
   account: account.nullable().describe("The account that pays; null if this node does not know its key"),
@@ -114,6 +117,10 @@ export const transaction = z.object({
   created_at: timestamp,
   confirmed_at: timestamp.nullable(),
   reason: z.string().nullable().describe("Why it was refused, failed or was replaced; null otherwise"),
+  failed_attempts: z
+    .array(z.string())
+    .max(MAX_ATTEMPTS_TOLD)
+    .describe("Why attempts at signing it failed on the answering node, in order; the latest of many"),
 });
 
 export type Transaction = z.output<typeof transaction>;

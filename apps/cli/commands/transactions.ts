@@ -30,6 +30,7 @@ export function renderTransaction(payment: Transaction, look: Look): string {
     ["Payment", cell(payment.txid)],
     ["State", stateCell(payment.state)],
     ["Reason", reason === null ? undefined : cell(reason, "attention")],
+    ...payment.failed_attempts.map((told) => ["Failed", cell(told)] as const),
     ["From", payment.account === null ? undefined : cell(payment.account)],
     ["To", cell(payment.recipient)],
     ["Amount", cell(printSats(payment.amount_sats))],

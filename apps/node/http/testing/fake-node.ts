@@ -341,6 +341,7 @@ export class FakeNode implements NodeService {
       created_at: CREATED_AT,
       confirmed_at: null,
       reason: null,
+      failed_attempts: [],
     };
     this.payments.unshift(payment);
     return payment;
