@@ -55,6 +55,8 @@ export class Settlement {
   #soughtAfter: Cursor | null = null;
   #tip: Tip | null = null;
   #looks = 0;
+  /** When the wallet's coins were last looked at. */
+  #guardedMs = -Infinity;
   #timer: Timer | null = null;
   #polling = false;
   #stopped = false;
@@ -227,10 +229,17 @@ export class Settlement {
       const isExtended = await this.#extends(tip);
       for (const watched of this.#watched.values()) await this.#alone(() => this.#look(watched, tip, isExtended));
       this.#tip = tip;
-      await this.#guard?.();
+      await this.#watchCoins();
     } finally {
       this.#polling = false;
     }
+  }
+
+  async #watchCoins(): Promise<void> {
+    const { clock, timings } = this.#context;
+    if (clock.nowMs() - this.#guardedMs < timings.guardMs) return;
+    this.#guardedMs = clock.nowMs();
+    await this.#guard?.();
   }
 
   /** A server that lies about one payment, or refuses to speak of it, does not keep this node from the others. */

@@ -30,6 +30,8 @@ export interface Timings {
   readonly rebroadcastLongestMs: number;
   /** How long a payment may wait for a block before its operator hears of it. */
   readonly stuckMs: number;
+  /** How often a node looks for spends of the wallet's coins that nobody asked for. */
+  readonly guardMs: number;
   /**
    * How long a spend of the wallet's coins may go without a request that explains it, while enough peers are there to tell of
    * one, before the wallet is frozen.
@@ -55,6 +57,7 @@ export const DEFAULT_TIMINGS: Timings = {
   rebroadcastMs: 60_000,
   rebroadcastLongestMs: 30 * 60_000,
   stuckMs: 60 * 60_000,
+  guardMs: 30_000,
   unexplainedMs: 15_000,
   sweepMs: 1_000,
 };

@@ -8,6 +8,7 @@ export const LOCAL_TIMINGS: Timings = {
   rebroadcastMs: 2_000,
   rebroadcastLongestMs: 60_000,
   stuckMs: 60_000,
+  guardMs: 10_000,
   unexplainedMs: 5_000,
   votePatienceMs: 3_000,
   voteRetryMs: 100,

@@ -41,6 +41,7 @@ const TIMINGS: Timings = {
   chainPollMs: 4_000,
   rebroadcastMs: 8_000,
   rebroadcastLongestMs: 16_000,
+  guardMs: 4_000,
   sweepMs: 3_000,
 };
 
