@@ -26,6 +26,7 @@ interface Suite {
 const KNOWN: readonly Suite[] = [
   { name: "kill", over: TRANSPORTS, usually: ["quic"] },
   { name: "durable", over: TRANSPORTS, usually: ["quic"] },
+  { name: "disk", over: TRANSPORTS, usually: ["tls"] },
   { name: "kill-keygen", over: TRANSPORTS, usually: ["libp2p"] },
   { name: "standstill", over: TRANSPORTS, usually: ["quic"] },
   { name: "partition", over: TRANSPORTS, usually: ["quic"] },

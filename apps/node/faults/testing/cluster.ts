@@ -1,6 +1,6 @@
 /** A local network of real processes with wires between them, a hand on every process, and an account of what it accepted. */
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { sats } from "@conclave/bitcoin";
 import type { NodeId, TransportName } from "@conclave/consensus";
@@ -37,6 +37,8 @@ export interface FaultyClusterOptions {
   readonly wired?: boolean;
   /** How many coins the Taproot account gets; 60. */
   readonly coins?: number;
+  /** Makes the disks that nodes are to live on, given their folders before anything is in them; undone when they ended. */
+  readonly disks?: (nodeDirs: readonly string[]) => () => void;
   /** Modules that every thread of a node loads before its own code. */
   readonly preloads?: readonly string[];
 }
@@ -66,6 +68,8 @@ export class FaultyCluster {
   readonly accepted: Accepted[] = [];
   /** Nodes that stand still. */
   readonly stopped = new Set<number>();
+  /** Nodes that run and are known not to keep up. */
+  readonly #aside = new Set<number>();
   /** Processes that ended although nobody ended them. */
   readonly died: string[] = [];
   readonly #starting = new Set<number>();
@@ -105,7 +109,8 @@ export class FaultyCluster {
       genesis_ms: Date.now(),
     };
     createNetwork(folder, network);
-    const stops: (() => Promise<void> | void)[] = [temporary.remove, preloading(options.preloads ?? [])];
+    const disks = options.disks?.(names.map((name) => folder.nodeDir(name))) ?? (() => {});
+    const stops: (() => Promise<void> | void)[] = [disks, temporary.remove, preloading(options.preloads ?? [])];
     try {
       const portBase = await freePortBase(nodes);
       const lines = wired ? await openLines(transport, names, { portBase, seed }) : null;
@@ -147,7 +152,7 @@ export class FaultyCluster {
   /** Places of nodes that run, are done with starting, and do not stand still. */
   get awake(): readonly number[] {
     return this.running.processes.flatMap((node, i) =>
-      node === null || this.stopped.has(i) || this.#starting.has(i) ? [] : [i],
+      node === null || this.stopped.has(i) || this.#aside.has(i) || this.#starting.has(i) ? [] : [i],
     );
   }
 
@@ -163,6 +168,13 @@ export class FaultyCluster {
 
   api(index: number): Api {
     return apiAt(this.running.apiUrl(index), readSecret(this.folder.tokenFile));
+  }
+
+  /** Where a node keeps vault, journal and history. */
+  dataDir(index: number): string {
+    const nodeDir = this.folder.nodeDir(this.network.names[index]!);
+    const config = JSON.parse(readFileSync(join(nodeDir, "config.json"), "utf8")) as { readonly data?: string };
+    return resolve(nodeDir, config.data ?? ".");
   }
 
   log(index: number): string {
@@ -258,6 +270,15 @@ export class FaultyCluster {
     this.stopped.delete(index);
   }
 
+  /** Nobody asks this node or waits for it until `takeBack`, whatever it does. */
+  setAside(index: number): void {
+    this.#aside.add(index);
+  }
+
+  takeBack(index: number): void {
+    this.#aside.delete(index);
+  }
+
   /** Every node that is awake reaches so many others. */
   async linked(others = this.size - 1): Promise<void> {
     await until("the links are up", PATIENCE_MS, async () => {
@@ -295,6 +316,7 @@ export class FaultyCluster {
 
   /** Every process ends in order; what they wrote stays until `stop`. */
   async rest(): Promise<void> {
+    this.remember();
     for (const index of this.stopped) this.goOn(index);
     await Promise.all(this.running.processes.map((_, index) => this.running.stopNode(index)));
   }

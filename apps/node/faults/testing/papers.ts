@@ -41,8 +41,8 @@ export async function readPapers(cluster: FaultyCluster): Promise<PapersRead> {
   read.secrets = checkSecrets(journals, wrong);
   read.attempts = checkAttempts(journals, wrong);
   const states = new Map<RequestId, Map<string, TransactionState>>();
-  for (const name of cluster.network.names) {
-    const store = await openStore({ file: join(cluster.folder.nodeDir(name), "history.sqlite") });
+  for (const [index, name] of cluster.network.names.entries()) {
+    const store = await openStore({ file: join(cluster.dataDir(index), "history.sqlite") });
     try {
       const verdict = await store.audit.verify();
       if (verdict.intact) read.auditEntries += verdict.entries;
@@ -68,7 +68,7 @@ export async function readPapers(cluster: FaultyCluster): Promise<PapersRead> {
 }
 
 function readJournal(cluster: FaultyCluster, { name, index }: { name: string; index: number }): Journal {
-  const file = join(cluster.folder.nodeDir(name), "journal", "safety.sqlite");
+  const file = join(cluster.dataDir(index), "journal", "safety.sqlite");
   // Opening it follows the chain of hashes over every record.
   const journal = openJournal({ file, create: false });
   try {

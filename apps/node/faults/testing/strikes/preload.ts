@@ -5,7 +5,7 @@
  */
 import fs from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { DatabaseSync, StatementSync } from "node:sqlite";
 import { isMainThread } from "node:worker_threads";
 import type { Codec } from "@conclave/bytes";
@@ -26,7 +26,7 @@ if (nodeDir !== null) {
   // Only custody's thread writes the journal; the codec is loaded there in any case.
   const codec = isMainThread ? null : (await import("../../../../../core/custody/locks/index.ts")).lockRecordCodec;
   wrapDatabases(orders, codec);
-  wrapFiles(orders, join(nodeDir, "vault"));
+  wrapFiles(orders, join(dataFolder(nodeDir), "vault"));
 }
 
 /** Where the node of this process lives; null for any other process, such as a relay's. */
@@ -34,6 +34,11 @@ function nodeFolder(): string | null {
   const place = process.argv.indexOf("--config");
   if (isMainThread && place > 0) process.env[FOLDER_VARIABLE] = dirname(process.argv[place + 1]!);
   return process.env[FOLDER_VARIABLE] ?? null;
+}
+
+function dataFolder(nodeDir: string): string {
+  const config = JSON.parse(fs.readFileSync(join(nodeDir, "config.json"), "utf8")) as { readonly data?: string };
+  return resolve(nodeDir, config.data ?? ".");
 }
 
 /** A step that is done when `work` returns. */
