@@ -102,6 +102,7 @@ const NODE_SETTINGS = [
     "file with the vault's password (or CONCLAVE_PASSWORD_FILE, or a prompt)",
     "password_file",
   ],
+  ["--log-format <format>", "json or pretty", "log_format"],
   ["--log-level <level>", "trace, debug, info, warn, error or silent", "log_level"],
 ] as const;
 

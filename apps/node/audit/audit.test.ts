@@ -13,7 +13,7 @@ import {
   type Charter,
   type Roster,
 } from "@conclave/consensus";
-import { checkpointAt, checkpointRow, verifyExport, type CheckpointVerifier } from "@conclave/node";
+import { checkpointAt, checkpointRow, exportLines, verifyExport, type CheckpointVerifier } from "@conclave/node";
 import { memoryStore } from "@conclave/node/testing";
 import { engine } from "../engine.ts";
 import { printToken } from "../cluster/tokens.ts";
@@ -139,7 +139,10 @@ describe("conclave audit", () => {
       const file = join(folder, "audit.jsonl");
       const said: string[] = [];
       const say = (line: string): void => void said.push(line);
-      assert.equal(await auditExport({ header, audit: (await logOf(3, [3])).audit, out: file }, say), 0);
+      assert.equal(
+        await auditExport({ exported: exportLines(header, (await logOf(3, [3])).audit), out: file }, say),
+        0,
+      );
       assert.match(said.at(-1)!, /audit\.jsonl: 8 lines\./);
       assert.equal(await auditVerify({ file }, say), 0);
       assert.match(said.at(-1)!, /add --charter/);

@@ -1,18 +1,15 @@
 /** `conclave audit export|verify`: a node's audit log as a file, and what such a file proves, with no node at hand. */
 import { resolve } from "node:path";
 import { Readable } from "node:stream";
-import { CodecError } from "@conclave/bytes";
-import { checkSignatures, unsignedBy, type Roster } from "@conclave/consensus";
 import { exportLines } from "@conclave/node";
 import { Command, CommanderError } from "commander";
 import { resolveConfig, type ResolvedConfig } from "../cluster/config.ts";
 import { historyOf } from "../cluster/history.ts";
 import { nodeFolderAt, readCharter } from "../cluster/node-folder.ts";
 import { readPrivate } from "../cluster/private-files.ts";
-import { engine } from "../engine.ts";
 import { AUDIT_PATH } from "../http/operator-routes.ts";
-import { writeExport } from "./export.ts";
-import { describeVerdict, linesOf, verifyAuditFile } from "./verify.ts";
+import { auditExport, auditVerify } from "./commands.ts";
+import { linesOf } from "./verify.ts";
 
 /** As in the wallet command. `failed`: the file is not whole, or could not be made. */
 const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
@@ -29,8 +26,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     .requiredOption("--config <file>", "its config.json")
     .requiredOption("--out <file>", "a file that does not exist yet")
     .action(async ({ config, out }: { readonly config: string; readonly out: string }) => {
-      const { file, lines } = await exportFrom(resolveConfig(config, process.env), out);
-      console.log(`${file}: ${lines} lines. conclave audit verify ${file} checks it`);
+      await exportFrom(resolveConfig(config, process.env), out);
     });
   program
     .command("verify")
@@ -39,11 +35,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     .option("--charter <file>", "the charter of your own node: the log has to be of its cluster")
     .option("--json", "print the verdict as JSON")
     .action(async (file: string, flags: { readonly charter?: string; readonly json?: true }) => {
-      const roster = flags.charter === undefined ? undefined : rosterIn(flags.charter);
-      const verdict = await verifyAuditFile(file, roster === undefined ? {} : { roster });
-      if (flags.json === true) console.log(JSON.stringify(verdict));
-      else for (const line of describeVerdict(verdict)) console.log(line);
-      code = verdict.intact ? EXIT.ok : EXIT.failed;
+      code = await auditVerify({ file, ...flags }, console.log);
     });
   try {
     await program.parseAsync([...argv], { from: "user" });
@@ -56,10 +48,10 @@ export async function main(argv: readonly string[]): Promise<number> {
 }
 
 /** Asks the node if it runs; a stopped one's history is opened. */
-async function exportFrom({ config, base }: ResolvedConfig, out: string) {
+async function exportFrom({ config, base }: ResolvedConfig, out: string): Promise<number> {
   const path = (file: string): string => resolve(base, file);
   const live = await answerOf(config, path);
-  if (live !== null) return writeExport(linesOf(Readable.fromWeb(live as never)), out);
+  if (live !== null) return auditExport({ exported: linesOf(Readable.fromWeb(live as never)), out }, console.log);
   const folder = nodeFolderAt(path(config.data));
   const { roster } = readCharter(folder.charterFile).charter;
   const node = roster.nodes.find(({ name }) => name === config.name);
@@ -67,7 +59,7 @@ async function exportFrom({ config, base }: ResolvedConfig, out: string) {
   const { openStore } = await import("@conclave/store-sql");
   const store = await openStore(historyOf(config, folder.root, path));
   try {
-    return await writeExport(exportLines({ node: node.id, roster }, store.audit), out);
+    return await auditExport({ exported: exportLines({ node: node.id, roster }, store.audit), out }, console.log);
   } finally {
     await store.close();
   }
@@ -95,13 +87,4 @@ async function answerOf(
   if (!response.ok || response.body === null)
     throw new Error(`${here}:${port} answered ${response.status}: is it this node, and ${tokenFile} its token?`);
   return response.body;
-}
-
-/** Throws unless the charter is signed by all of its nodes. */
-function rosterIn(file: string): Roster {
-  const signed = readCharter(file);
-  checkSignatures(engine, signed);
-  const missing = unsignedBy(signed);
-  if (missing.length > 0) throw new CodecError(`${file} is not signed by ${missing.join(", ")}`);
-  return signed.charter.roster;
 }

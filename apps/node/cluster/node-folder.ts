@@ -71,6 +71,21 @@ export const readCard = (file: string): SignedCard =>
 export const readCharter = (file: string): SignedCharter =>
   readToken(file, (text) => signedCharterCodec.decode(parseToken("charter", text)));
 
+/** A charter that every one of its nodes signed. Throws `FileUnusable` naming the file, and whoever has not signed. */
+export function readWholeCharter(file: string): SignedCharter {
+  const signed = readCharter(file);
+  const missing = unsignedBy(signed);
+  if (missing.length > 0)
+    throw new FileUnusable(`${file} is not signed by ${missing.join(", ")}: use the whole charter`);
+  try {
+    checkSignatures(engine, signed);
+  } catch (cause) {
+    if (!(cause instanceof CodecError)) throw cause;
+    throw new FileUnusable(`${file} is no charter of a cluster: ${cause.message}`, { cause });
+  }
+  return signed;
+}
+
 function readToken<T>(file: string, parse: (text: string) => T): T {
   try {
     return parse(readFileSync(file, "utf8"));

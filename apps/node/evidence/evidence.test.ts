@@ -19,6 +19,7 @@ import {
 import { seededRng } from "@conclave/crypto/testing";
 import { createIdentity, Custody, rosterEntry, type CustodySettings } from "@conclave/custody";
 import { memoryJournal, memoryVault, sealEnvelope } from "@conclave/custody/testing";
+import { printToken } from "../cluster/tokens.ts";
 import { engine } from "../engine.ts";
 import { main } from "./main.ts";
 
@@ -95,7 +96,7 @@ const file = (name: string, content: string | Uint8Array): string => {
 const evidence = file("evidence.json", text);
 
 /** A charter of such nodes, signed by all of them but the first `missing`. */
-function charterOf(of: ReturnType<typeof nodesOf>, { missing = 0 } = {}): Uint8Array {
+function charterOf(of: ReturnType<typeof nodesOf>, { missing = 0 } = {}): string {
   const charter: Charter = {
     version: 1,
     roster: of.roster,
@@ -108,7 +109,7 @@ function charterOf(of: ReturnType<typeof nodesOf>, { missing = 0 } = {}): Uint8A
   const signatures = of.identities
     .slice(missing)
     .map(({ id, envelope }) => ({ node: id, signature: envelope.sign(charterHash(charter)) }));
-  return signedCharterCodec.encode({ charter, signatures });
+  return printToken("charter", signedCharterCodec.encode({ charter, signatures }));
 }
 const own = { vaults, identities, roster };
 
@@ -172,8 +173,8 @@ describe("evidence verify", () => {
   test("ends with 2 for what was typed wrong: no file, no charter, an unsigned one, an unknown option", async () => {
     const cases: readonly (readonly [readonly string[], RegExp])[] = [
       [["verify", join(folder, "none")], /cannot be read/],
-      [["verify", evidence, "--charter", join(folder, "none")], /cannot be read/],
-      [["verify", evidence, "--charter", evidence], /is no charter/],
+      [["verify", evidence, "--charter", join(folder, "none")], /is not there/],
+      [["verify", evidence, "--charter", evidence], /evidence.json cannot be read/],
       [["verify", evidence, "--charter", file("unsigned", charterOf(own, { missing: 1 }))], /is not signed by node01/],
     ];
     for (const [argv, words] of cases) {

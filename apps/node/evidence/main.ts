@@ -1,7 +1,7 @@
 /** `conclave evidence verify FILE`: judges exported evidence with no node, no network and no secret at hand. */
 import { readFileSync, statSync } from "node:fs";
-import { CodecError, toHex } from "@conclave/bytes";
-import { checkSignatures, rosterHash, signedCharterCodec, unsignedBy } from "@conclave/consensus";
+import { toHex } from "@conclave/bytes";
+import { rosterHash } from "@conclave/consensus";
 import {
   EvidenceFileRefused,
   MAX_EVIDENCE_FILE_BYTES,
@@ -10,11 +10,15 @@ import {
   type VerifiedEvidence,
 } from "@conclave/custody";
 import { Command, CommanderError } from "commander";
+import { readWholeCharter } from "../cluster/node-folder.ts";
 import { engine } from "../engine.ts";
 import { schemesOf } from "../schemes.ts";
 
 /** As in the wallet command. `failed`: the file does not prove what it says, or is not of the cluster asked about. */
 const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
+
+/** What was typed was wrong, or names a file that is not what it has to be. */
+const USAGE: ReadonlySet<string> = new Set(["WrongUsage", "FileUnusable"]);
 
 /** What was typed cannot be read. The message names it. */
 class WrongUsage extends Error {
@@ -47,9 +51,9 @@ export async function main(argv: readonly string[]): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
     const { name, message } = error instanceof Error ? error : { name: "", message: String(error) };
-    const exitCode = name === "WrongUsage" ? EXIT.usage : EXIT.failed;
-    const problem =
-      error instanceof EvidenceFileRefused ? `evidence-${error.code}` : name === "WrongUsage" ? "usage" : "failed";
+    const isUsage = USAGE.has(name);
+    const exitCode = isUsage ? EXIT.usage : EXIT.failed;
+    const problem = error instanceof EvidenceFileRefused ? `evidence-${error.code}` : isUsage ? "usage" : "failed";
     const told = { error: { problem, detail: message, exit_code: exitCode } };
     console.error(argv.includes("--json") ? JSON.stringify(told) : `conclave: ${message}`);
     return exitCode;
@@ -78,23 +82,8 @@ function readText(file: string): string {
 
 /** Throws unless the charter is signed by all of its nodes and names the file's roster. */
 function compareWith(charterFile: string, found: VerifiedEvidence): void {
-  let bytes: Uint8Array;
-  try {
-    bytes = Uint8Array.from(readFileSync(charterFile));
-  } catch (cause) {
-    throw new WrongUsage(`${charterFile} cannot be read: ${(cause as Error).message}`, { cause });
-  }
-  let signed;
-  try {
-    signed = signedCharterCodec.decode(bytes);
-    checkSignatures(engine, signed);
-  } catch (cause) {
-    if (!(cause instanceof CodecError)) throw cause;
-    throw new WrongUsage(`${charterFile} is no charter: ${cause.message}`, { cause });
-  }
-  const missing = unsignedBy(signed);
-  if (missing.length > 0) throw new WrongUsage(`${charterFile} is not signed by ${missing.join(", ")}`);
-  if (toHex(rosterHash(signed.charter.roster)) === toHex(found.rosterHash)) return;
+  const { charter } = readWholeCharter(charterFile);
+  if (toHex(rosterHash(charter.roster)) === toHex(found.rosterHash)) return;
   throw new OtherRoster(
     `the evidence proves itself under another roster than that of ${charterFile}: it says nothing about your nodes`,
   );
