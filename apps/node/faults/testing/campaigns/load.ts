@@ -25,31 +25,38 @@ const GROWTH_MS = 5 * 60_000;
 /** What objects may grow by while it runs: a node remembers requests and envelopes of late, up to bounds that fill slowly. */
 const MAX_GROWTH_MIB_PER_MINUTE = 1;
 
+/** Nothing confirmed for so long: it will not end. */
+const STALL_MS = 180_000;
+
 /** True if every payment ended correctly, and memory did not grow. */
 export async function loadCampaign({ payments, atOnce, transport, seed, say }: LoadOptions): Promise<boolean> {
   process.env["NODE_OPTIONS"] = ASKABLE;
   const coins = Math.min(payments, atOnce) + SPARE_COINS;
   const cluster = await FaultyCluster.open({ transport, seed: `${seed}/load`, wired: false, coins });
   const timeline = new Timeline(cluster.notices);
+  const startMs = performance.now();
+  const queue = new PaymentQueue(cluster, { timeline, atOnce, payments });
+  const samples: Sample[] = [];
   try {
-    const startMs = performance.now();
-    const queue = new PaymentQueue(cluster, { timeline, atOnce, payments });
-    const samples: Sample[] = [];
-    const watching = watch(cluster, { queue, samples, startMs, say });
-    await queue.done;
-    const tookMs = performance.now() - startMs;
-    const end = await watching;
+    const [endMs] = await Promise.all([
+      queue.done.then(() => performance.now()),
+      watch(cluster, { queue, samples, startMs, say }),
+    ]);
     await cluster.judge();
     say(await memoryLine(cluster, samples, startMs));
     await cluster.rest();
     say({ kind: "papers", ...(await readPapers(cluster)) });
-    say(rates(queue, timeline, tookMs));
+    say(rates(queue, timeline, endMs - startMs));
     const growth = growthPerMinute(samples);
-    const isLong = end - startMs >= GROWTH_MS;
+    const isLong = endMs - startMs >= GROWTH_MS;
     const isBounded = growth.every((mib) => mib <= MAX_GROWTH_MIB_PER_MINUTE);
     say({ kind: "growth", heap_mib_per_minute: growth, judged: isLong, bounded: isBounded });
     say({ kind: "result", tried: payments, held: payments, lost: 0 });
     return !isLong || isBounded;
+  } catch (error) {
+    say(rates(queue, timeline, performance.now() - startMs));
+    say({ kind: "result", tried: payments, reason: (error as Error).message });
+    return false;
   } finally {
     timeline.close();
     await cluster.stop();
@@ -63,18 +70,21 @@ interface Watch {
   readonly say: LoadOptions["say"];
 }
 
-/** Looks at the processes until the queue is done. When that was. */
-async function watch(cluster: FaultyCluster, { queue, samples, startMs, say }: Watch): Promise<number> {
-  let isDone = false;
+/** Looks at the processes until the queue is done. Throws when nothing happens any more. */
+async function watch(cluster: FaultyCluster, { queue, samples, startMs, say }: Watch): Promise<void> {
   const ended = queue.done.then(
-    () => (isDone = true),
-    () => (isDone = true),
+    () => true,
+    () => true,
   );
+  let [confirmed, movedMs] = [0, performance.now()];
   for (;;) {
     const line = await memoryLine(cluster, samples, startMs);
-    say({ ...line, accepted: queue.wishes.length, under_way: queue.underWay.length });
-    await Promise.race([ended, delay(LOOK_MS, undefined, { ref: false })]);
-    if (isDone) return performance.now();
+    const now = queue.wishes.length - queue.underWay.length;
+    say({ ...line, accepted: queue.wishes.length, confirmed: now });
+    if (now > confirmed) [confirmed, movedMs] = [now, performance.now()];
+    if (performance.now() - movedMs > STALL_MS)
+      throw new Error(`${confirmed} payments are confirmed, and no further one within ${STALL_MS / 1_000} s`);
+    if (await Promise.race([ended, delay(LOOK_MS, false, { ref: false })])) return;
   }
 }
 
