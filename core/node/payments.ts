@@ -118,8 +118,10 @@ export class Payments {
   }
 
   #candidates(account: Account | null): readonly WalletView[] {
-    const views = this.#accounts.all().filter((view) => account === null || view.account === account);
+    const known = this.#accounts.all().filter((view) => account === null || view.account === account);
+    const views = known.filter(({ frozen }) => frozen === null);
     if (views.length > 0) return views;
+    if (known.length > 0) throw new WalletNotReady(known.map(({ frozen }) => frozen).join(". "));
     throw new WalletNotReady(`the cluster has no ${account === null ? "wallet" : account} key yet`);
   }
 
@@ -268,7 +270,7 @@ export class Payments {
     if (request?.kind !== "payment" || !this.#unvoted.has(key)) return;
     const account = this.#accounts.ofKey(request.wallet);
     const view = await this.#views.find(requestHex(id), number);
-    if (account === undefined || view === null) return;
+    if (account === undefined || view === null || account.frozen !== null) return;
     if ((await this.#latest(requestHex(id))) !== number) return void this.#unvoted.delete(key);
     if (!this.#since.has(key)) this.#since.set(key, this.#now());
     const [coins, tip, changeIndex] = await Promise.all([
