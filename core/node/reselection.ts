@@ -56,6 +56,8 @@ export class Reselection {
     try {
       const contested = await this.#contested(id, account, view);
       if (rejected >= MAX_REVISIONS || (contested.size === 0 && waits === 0)) return await giveUp(id, reason);
+      // Two that lose to each other choose alike every time: from the second loss on they go one after the other.
+      if (rejected > 1 && waits === 0) return this.#wait(id, rejected, reason, 1);
       // First without the contested coins; after a wait with whatever is free by then.
       const next = await revise(request, id, rejected + 1, waits === 0 ? contested : new Set());
       await propose(proposalCodec.encode({ request, revision: next }), next);
