@@ -25,7 +25,8 @@ export interface PapersRead {
   readonly auditEntries: number;
 }
 
-interface Journal {
+/** What one node promised. */
+export interface ReadJournal {
   readonly node: NodeId;
   readonly name: string;
   readonly records: readonly LockRecord[];
@@ -67,7 +68,7 @@ export async function readPapers(cluster: FaultyCluster): Promise<PapersRead> {
   return read;
 }
 
-function readJournal(cluster: FaultyCluster, { name, index }: { name: string; index: number }): Journal {
+function readJournal(cluster: FaultyCluster, { name, index }: { name: string; index: number }): ReadJournal {
   const file = join(cluster.dataDir(index), "journal", "safety.sqlite");
   // Opening it follows the chain of hashes over every record.
   const journal = openJournal({ file, create: false });
@@ -82,7 +83,7 @@ function readJournal(cluster: FaultyCluster, { name, index }: { name: string; in
 }
 
 /** No one-use secret is spent twice by a node, and all who spent one spent it on the same. How many there are. */
-function checkSecrets(journals: readonly Journal[], wrong: string[]): number {
+export function checkSecrets(journals: readonly ReadJournal[], wrong: string[]): number {
   const bindings = new Map<string, string>();
   let secrets = 0;
   for (const { name, records } of journals) {
@@ -102,7 +103,7 @@ function checkSecrets(journals: readonly Journal[], wrong: string[]): number {
 }
 
 /** No slot of an attempt is entered twice. How many there are. */
-function checkAttempts(journals: readonly Journal[], wrong: string[]): number {
+export function checkAttempts(journals: readonly ReadJournal[], wrong: string[]): number {
   let attempts = 0;
   for (const { name, records } of journals) {
     const slots = new Set<string>();
@@ -119,7 +120,7 @@ function checkAttempts(journals: readonly Journal[], wrong: string[]): number {
 }
 
 /** What a vote that peers have says, if its voter's journal does not say the same; null if it does. */
-function lostVote(journals: readonly Journal[], { vote }: SignedVote): string | null {
+export function lostVote(journals: readonly ReadJournal[], { vote }: SignedVote): string | null {
   const journal = journals.find(({ node }) => node === vote.voter);
   const intent = journal?.state.intents.get(`${toHex(vote.wallet)}/${toHex(vote.request)}`);
   const ballot = intent?.ballots.get(vote.revision)?.get(vote.round);

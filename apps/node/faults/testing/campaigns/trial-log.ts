@@ -48,12 +48,20 @@ export function beginLog(file: string, head: CampaignHead): void {
 
 export const addToLog = (file: string, line: KillRecord): void => appendFileSync(file, `${JSON.stringify(line)}\n`);
 
-/** Reads a file of a run that was cut, whose last line may be half a line. Throws if its first is none of ours. */
+/** Takes half a line away that a run left which was cut, so that what is added begins a line. */
+export function mendLog(file: string): void {
+  const text = readFileSync(file, "utf8");
+  writeFileSync(file, text.slice(0, text.lastIndexOf("\n") + 1));
+}
+
+/** What a file says, of whole lines. Throws if its first is none of ours. */
 export function readLog(file: string): Earlier {
   const lines = readFileSync(file, "utf8").split("\n").slice(0, -1);
   const [head, ...rest] = lines.map((line) => JSON.parse(line) as CampaignHead | KillRecord);
   if (head?.kind !== "campaign") throw new Error(`${file} is no record of a campaign`);
-  const numbers = (held: boolean): ReadonlySet<number> =>
-    new Set(rest.flatMap((line) => (line.kind === "judged" && line.held === held ? line.numbers : [])));
-  return { head, held: numbers(true), broken: numbers(false) };
+  const numbers = (held: boolean): readonly number[] =>
+    rest.flatMap((line) => (line.kind === "judged" && line.held === held ? line.numbers : []));
+  const broken = new Set(numbers(false));
+  // What was broken once stays so, whatever becomes of it when it is tried again.
+  return { head, held: new Set(numbers(true).filter((number) => !broken.has(number))), broken };
 }
