@@ -66,7 +66,10 @@ void test("a node that votes twice: every other node alerts, says why, keeps it,
   assert.deepEqual(lived.violations, []);
   assert.ok(killed);
   const alerted = lived.notices.filter(({ notice }) => notice.kind === "alert").map(({ node }) => node);
-  assert.deepEqual([...new Set(alerted)].toSorted((a, b) => a - b), [0, 1, 2]);
+  assert.deepEqual(
+    [...new Set(alerted)].toSorted((a, b) => a - b),
+    [0, 1, 2],
+  );
 });
 
 const roster: Roster = committeeOf(SIZE).settings.roster;
