@@ -27,7 +27,7 @@ export interface PendingApproval {
   readonly view: PaymentView | null;
   /** What this node's address book calls the recipient; null without a name. */
   readonly label: string | null;
-  /** Nodes that lack nothing but their operator's approval, in the order in which they said so. */
+  /** Nodes that lack nothing but their operator's approval, in the roster's order. */
   readonly nodes: readonly NodeId[];
   /** After this nobody votes for it any more. */
   readonly expiresAtMs: number;
@@ -74,9 +74,10 @@ export class ManualApprovals {
     if (nodes?.size === 0) this.#waiting.delete(id);
   }
 
-  /** Nodes whose operators are asked about a payment, as far as this node heard and while it matters. */
+  /** Nodes whose operators are asked about a payment, in the roster's order, as far as this node heard and while it matters. */
   nodesOf({ txid, state }: Pick<StoredTransaction, "txid" | "state">): readonly NodeId[] {
-    return SHOWN.has(state) ? [...(this.#waiting.get(txid) ?? [])] : [];
+    const waiting = SHOWN.has(state) ? this.#waiting.get(txid) : undefined;
+    return this.#parts.context.roster.nodes.flatMap(({ id }) => (waiting?.has(id) === true ? [id] : []));
   }
 
   /** Every payment that waits for somebody, oldest first. */
