@@ -35,6 +35,8 @@ export class Checkpointing {
     this.#nextLookMs = nowMs + LOOK_MS;
     const [head, last] = await Promise.all([store.audit.head(), store.audit.lastCheckpoint(self, self)]);
     if (!checkpointDue(head, last ?? null, nowMs)) return;
+    // What others confirm must not be what a power cut takes: they would say that the log was cut.
+    await store.durable();
     const checkpoint = checkpointAt(head, { cluster: roster.cluster, node: self, nowMs });
     await act(await custody.checkpoint(nowMs, auditCheckpointCodec.encode(checkpoint)));
   }
