@@ -98,7 +98,11 @@ export function shimmed(db: DatabaseSync): SqliteDatabase {
       // A statement that has columns gives rows: SELECT, PRAGMA, anything with RETURNING.
       reader: statement.columns().length > 0,
       all: (parameters) => statement.all(...parameters.map(bindable)),
-      run: (parameters) => statement.run(...parameters.map(bindable)),
+      run: (parameters) => {
+        // On a full disk SQLite rolls back by itself; a second time would hide why.
+        if (sql === "rollback" && !db.isTransaction) return { changes: 0n, lastInsertRowid: 0n };
+        return statement.run(...parameters.map(bindable));
+      },
       iterate: (parameters) => statement.iterate(...parameters.map(bindable)),
     };
   };

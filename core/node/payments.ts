@@ -5,9 +5,13 @@ import {
   estimateRate,
   parseAddress,
   sats,
+  outpointKey,
   selectCoins,
+  type Coin,
   type FeeRate,
+  type Outpoint,
   type Sats,
+  type Selection,
 } from "@conclave/bitcoin";
 import {
   proposalCodec,
@@ -35,6 +39,9 @@ const EXPIRY_STEPS = 86_400;
 const SIGNING_COST = sats(100n);
 /** Objections that another look at the chain may clear. */
 const PASSING: ReadonlySet<string> = new Set(["unknown-coin", "unconfirmed-coin", "locktime-ahead", "immature-coin"]);
+
+/** Coins remembered as chosen: more than payments that wait for their votes at one time have. */
+const MAX_CHOSEN = 4_096;
 
 export interface PaymentWish {
   /** Whose coins pay. Null: the first account whose coins suffice. */
@@ -78,6 +85,8 @@ export class Payments {
   readonly #accounts: Accounts;
   readonly #views: PaymentViews;
   readonly #reselection: Reselection;
+  /** Which of this node's payments chose a coin last: the vote, which holds the coin, comes later. */
+  readonly #chosen = new Map<string, string>();
   /** When this node first wanted to vote on a revision: bounds its patience with its own chain view. */
   readonly #since = new Map<string, number>();
   /** Revisions that wait for this node's vote: custody may not speak yet, or the chain did not answer. */
@@ -178,6 +187,17 @@ export class Payments {
     return estimateRate(estimates, { targetBlocks: 6, policy: this.#context.policy.fees }).rate;
   }
 
+  #choose(coins: readonly Coin[], id: string): void {
+    for (const { outpoint } of coins) this.#chosen.set(outpointKey(outpoint), id);
+    while (this.#chosen.size > MAX_CHOSEN) this.#chosen.delete(this.#chosen.keys().next().value!);
+  }
+
+  /** Each node has coins that it tries first once it lost some to another node's payment: they do not choose alike again. */
+  #prefers({ txid, vout }: Outpoint): boolean {
+    const ids = this.#context.roster.nodes.map(({ id }) => id).toSorted();
+    return (Number.parseInt(txid.slice(0, 8), 16) + vout) % ids.length === ids.indexOf(this.#context.self);
+  }
+
   /** Choose coins that no payment holds and build the PSBT. */
   async #revise(
     request: PaymentRequestBody,
@@ -193,21 +213,27 @@ export class Payments {
     const [coins, tip, held] = await Promise.all([view.coins(), chain.tip(), custody.lockedCoins(keyId, toHex(id))]);
     const { payment } = request;
     const { scriptPubKey } = parseAddress(payment.recipient, wallet.network);
-    const selection = selectCoins({
-      scriptType: wallet.scriptType,
-      coins,
-      locked: new Set([...held.map(({ outpoint }) => outpoint), ...avoid]),
-      required: [],
-      tipHeight: tip.height,
-      spendUnconfirmed: policy.minConfirmations === 0,
-      amount: payment.amount,
-      recipient: scriptPubKey,
-      metadata: payment.metadata,
-      feeRate: payment.feeRate,
-      policy: policy.fees,
-      signingCost: SIGNING_COST,
-      maxInputs: policy.maxInputs,
-    });
+    const own = toHex(id);
+    const free = coins.filter(({ outpoint }) => (this.#chosen.get(outpointKey(outpoint)) ?? own) === own);
+    const preferred = avoid.size === 0 ? [] : free.filter(({ outpoint }) => this.#prefers(outpoint));
+    const choose = (among: readonly Coin[]): Selection =>
+      selectCoins({
+        scriptType: wallet.scriptType,
+        coins: among,
+        locked: new Set([...held.map(({ outpoint }) => outpoint), ...avoid]),
+        required: [],
+        tipHeight: tip.height,
+        spendUnconfirmed: policy.minConfirmations === 0,
+        amount: payment.amount,
+        recipient: scriptPubKey,
+        metadata: payment.metadata,
+        feeRate: payment.feeRate,
+        policy: policy.fees,
+        signingCost: SIGNING_COST,
+        maxInputs: policy.maxInputs,
+      });
+    const selection = firstThatSuffices([preferred, free, coins], choose);
+    this.#choose(selection.inputs, own);
     const change =
       selection.change === null ? null : { index: (await view.takeChange()).index, value: selection.change };
     const recipient = { script: scriptPubKey, value: payment.amount };
@@ -352,3 +378,18 @@ export class Payments {
 const UNDECIDED: ReadonlySet<string> = new Set(["pending", "voting"]);
 
 const revisionKey = (request: Uint8Array, number: number): string => `${toHex(request)}/${number}`;
+
+/** What `choose` makes of the first coins that suffice. Throws what it throws for the last. */
+function firstThatSuffices(
+  pools: readonly (readonly Coin[])[],
+  choose: (among: readonly Coin[]) => Selection,
+): Selection {
+  for (const pool of pools.slice(0, -1)) {
+    try {
+      return choose(pool);
+    } catch (error) {
+      if (!isShortage(error)) throw error;
+    }
+  }
+  return choose(pools.at(-1)!);
+}

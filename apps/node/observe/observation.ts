@@ -187,7 +187,9 @@ export class Observation {
   /** Asked of the database, not remembered: a node that is idle should learn of it too. */
   async #storeTrouble(): Promise<string | null> {
     const { store, self } = this.#parts;
-    const asked = Promise.all([store.durable(), store.nodes.get(self)]).then(
+    // A full disk is read from as ever: what counts is whether a row can still be written.
+    const written = store.nodes.set({ node: self, lastSeenMs: this.#nowMs(), status: "online", detail: null });
+    const asked = written.then(() => store.durable()).then(
       () => null,
       (error: unknown) => (error instanceof Error ? error.message : String(error)),
     );

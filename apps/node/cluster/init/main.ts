@@ -21,7 +21,9 @@ export async function main(argv: readonly string[]): Promise<number> {
   });
   program
     .command("doctor")
-    .description("look at everything about one node from its own machine, running or not; each fault with what mends it")
+    .description(
+      "look at everything about one node from its own machine, running or not; each fault with what mends it",
+    )
     .option("--config <file>", "its config.json")
     .option("--data <dir>", "the folder that holds it (default: the present one)")
     .option("--json", "for programs")
