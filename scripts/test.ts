@@ -12,8 +12,8 @@ const everything = ["core", "adapters", "apps", "scripts"].map(
   (folder) => `${folder}/**/*.${isLong ? "long" : "test"}.ts`,
 );
 
-/** Two at a time: what the smallest machine we promise figures for has cores for. */
-const CONCURRENCY = 2;
+/** One more than the smallest machine we promise figures for has cores: nodes that tests watch wait for each other much of the time. */
+const CONCURRENCY = 3;
 
 /** Every file is a process of its own; what one has compiled, the next need not. Beside the code, where nobody else writes. */
 const NODE_COMPILE_CACHE = join(import.meta.dirname, "..", "node_modules", ".cache", "conclave");

@@ -189,10 +189,12 @@ export class Observation {
     const { store, self } = this.#parts;
     // A full disk is read from as ever: what counts is whether a row can still be written.
     const written = store.nodes.set({ node: self, lastSeenMs: this.#nowMs(), status: "online", detail: null });
-    const asked = written.then(() => store.durable()).then(
-      () => null,
-      (error: unknown) => (error instanceof Error ? error.message : String(error)),
-    );
+    const asked = written
+      .then(() => store.durable())
+      .then(
+        () => null,
+        (error: unknown) => (error instanceof Error ? error.message : String(error)),
+      );
     return Promise.race([asked, after(STORE_PATIENCE_MS, `it does not answer within ${STORE_PATIENCE_MS / 1_000} s`)]);
   }
 

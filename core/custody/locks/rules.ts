@@ -9,7 +9,7 @@
  *
  * Why two intents that share a coin never both find t signers: 2q ≥ q + t > n + f, so some honest node voted for both, and
  * when it voted for the second it had proof that the first could not be paid any more (`coin-locked`). Its own abandon is
- * no such proof. What this costs, and that no coin is stuck for good: `liveness.test.ts`.
+ * no such proof. What this costs, and that no coin is stuck for good: `liveness.long.ts`.
  *
  * The model check beside this file explores all this without the arguments.
  */
