@@ -148,6 +148,16 @@ function contextOf({ engine, protocols, roster }: Judges & { readonly roster: Ro
   return evidenceContext({ engine, roster, protocols, reader: new EnvelopeReader(engine, roster, rosterHash(roster)) });
 }
 
+/** A case as a file and a verdict print it. */
+export const printedCase = ({ name, node, kind, incident, description, seenAtMs }: EvidenceCase) => ({
+  node: name,
+  key: node,
+  violation: kind,
+  incident: toHex(incident),
+  what: description,
+  first_seen: new Date(seenAtMs).toISOString(),
+});
+
 /** The one text of a content: what is in words follows from what is in bytes. */
 function print(judges: Judges, content: Content, signature: Uint8Array): string {
   const { roster, cases, exporter, exportedAtMs } = verified(judges, content);
@@ -157,14 +167,7 @@ function print(judges: Judges, content: Content, signature: Uint8Array): string 
     roster_hash: toHex(rosterHash(roster)),
     exported_by: exporter,
     exported_at: new Date(exportedAtMs).toISOString(),
-    cases: cases.map(({ name, node, kind, incident, description, seenAtMs }) => ({
-      node: name,
-      key: node,
-      violation: kind,
-      incident: toHex(incident),
-      what: description,
-      first_seen: new Date(seenAtMs).toISOString(),
-    })),
+    cases: cases.map(printedCase),
     does_not_prove: NOT_PROVEN,
     content: toHex(contentCodec.encode(content)),
     signature: toHex(signature),

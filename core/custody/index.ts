@@ -9,7 +9,13 @@ export { DocketRefused } from "./docket.ts";
 export { EarlyEnvelopes } from "./early.ts";
 export { EnvelopeReader, EnvelopeRefused, peekHeader, sealEnvelope, slotOf } from "./envelope.ts";
 export type { Envelope, Header, HeaderFields } from "./envelope.ts";
-export { EvidenceFileRefused, MAX_EVIDENCE_FILE_BYTES, NOT_PROVEN, verifyEvidenceFile } from "./evidence-file.ts";
+export {
+  EvidenceFileRefused,
+  MAX_EVIDENCE_FILE_BYTES,
+  NOT_PROVEN,
+  printedCase,
+  verifyEvidenceFile,
+} from "./evidence-file.ts";
 export type { EvidenceCase, VerifiedEvidence } from "./evidence-file.ts";
 export type { CustodyEvent } from "./events.ts";
 export { createIdentity, hasIdentity, loadIdentity, rosterEntry } from "./identity.ts";

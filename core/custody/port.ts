@@ -4,32 +4,7 @@
  */
 import type { Custody } from "./custody.ts";
 
-type Call =
-  | "status"
-  | "lockedCoins"
-  | "unresolved"
-  | "exportEvidence"
-  | "checkpoint"
-  | "start"
-  | "receive"
-  | "propose"
-  | "recall"
-  | "recallResult"
-  | "republish"
-  | "vote"
-  | "decide"
-  | "abandon"
-  | "open"
-  | "begin"
-  | "expire"
-  | "release"
-  | "close";
-
-export type CustodyPort = {
-  readonly [K in Call]: (...args: Parameters<Custody[K]>) => Promise<ReturnType<Custody[K]>>;
-};
-
-const CALLS: readonly Call[] = [
+const CALLS = [
   "status",
   "lockedCoins",
   "unresolved",
@@ -49,7 +24,13 @@ const CALLS: readonly Call[] = [
   "expire",
   "release",
   "close",
-];
+] as const;
+
+type Call = (typeof CALLS)[number];
+
+export type CustodyPort = {
+  readonly [K in Call]: (...args: Parameters<Custody[K]>) => Promise<ReturnType<Custody[K]>>;
+};
 
 type AnyCall = (...args: unknown[]) => unknown;
 

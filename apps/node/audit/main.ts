@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { Readable } from "node:stream";
 import { exportLines } from "@conclave/node";
 import { Command, CommanderError } from "commander";
+import { apiAddress } from "../cluster/api-address.ts";
 import { resolveConfig, type ResolvedConfig } from "../cluster/config.ts";
 import { historyOf } from "../cluster/history.ts";
 import { nodeFolderAt, readCharter } from "../cluster/node-folder.ts";
@@ -67,24 +68,25 @@ async function exportFrom({ config, base }: ResolvedConfig, out: string): Promis
 
 /** Null if nothing listens where the node would. Throws what a node answers that does not give its log. */
 async function answerOf(
-  { api_host: host, api_port: port, api_token_file: tokenFile }: ResolvedConfig["config"],
+  config: ResolvedConfig["config"],
   path: (file: string) => string,
 ): Promise<ReadableStream<Uint8Array> | null> {
-  const here = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "[::1]" : host.includes(":") ? `[${host}]` : host;
+  const address = apiAddress(config);
+  const tokenFile = config.api_token_file;
   const patience = new AbortController();
   const timer = setTimeout(() => patience.abort(), FIRST_LINE_MS);
-  const response = await fetch(`http://${here}:${port}${AUDIT_PATH}`, {
+  const response = await fetch(`http://${address}${AUDIT_PATH}`, {
     redirect: "error",
     signal: patience.signal,
     headers: { authorization: `Bearer ${readPrivate(path(tokenFile)).trim()}` },
   }).catch((error: unknown) => {
     const cause = error instanceof Error ? error.cause : null;
     if (cause instanceof Error && "code" in cause && cause.code === "ECONNREFUSED") return null;
-    throw new Error(`the node at ${here}:${port} does not answer: stop it, or try again`, { cause: error });
+    throw new Error(`the node at ${address} does not answer: stop it, or try again`, { cause: error });
   });
   clearTimeout(timer);
   if (response === null) return null;
   if (!response.ok || response.body === null)
-    throw new Error(`${here}:${port} answered ${response.status}: is it this node, and ${tokenFile} its token?`);
+    throw new Error(`${address} answered ${response.status}: is it this node, and ${tokenFile} its token?`);
   return response.body;
 }

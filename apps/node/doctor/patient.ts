@@ -3,6 +3,7 @@ import { X509Certificate } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ClusterStatus, Health } from "@conclave/api";
+import { apiAddress } from "../cluster/api-address.ts";
 import { nodeOf, pathIn, type NodeDir } from "../cluster/init/node-dir.ts";
 import { isRunning } from "../cluster/init/ports-in-use.ts";
 import { readMembership, type Membership } from "../cluster/node-folder.ts";
@@ -37,10 +38,7 @@ function membershipOf({ folder }: NodeDir): Membership | null {
 }
 
 async function askNode(node: NodeDir, path: string): Promise<{ readonly status: number; readonly body: unknown }> {
-  const { api_host: host, api_port: port } = node.config;
-  // A node that listens everywhere is asked here.
-  const here = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "[::1]" : host.includes(":") ? `[${host}]` : host;
-  const response = await fetch(`http://${here}:${port}${path}`, {
+  const response = await fetch(`http://${apiAddress(node.config)}${path}`, {
     redirect: "manual",
     signal: AbortSignal.timeout(API_PATIENCE_MS),
     headers: authorization(node),

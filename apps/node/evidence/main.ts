@@ -6,6 +6,7 @@ import {
   EvidenceFileRefused,
   MAX_EVIDENCE_FILE_BYTES,
   NOT_PROVEN,
+  printedCase,
   verifyEvidenceFile,
   type VerifiedEvidence,
 } from "@conclave/custody";
@@ -103,14 +104,7 @@ const verdictOf = (
   roster_compared: compared,
   exported_by: exporter,
   exported_at: new Date(exportedAtMs).toISOString(),
-  cases: cases.map(({ name, node, kind, incident, description, seenAtMs }) => ({
-    node: name,
-    key: node,
-    violation: kind,
-    incident: toHex(incident),
-    what: description,
-    first_seen: new Date(seenAtMs).toISOString(),
-  })),
+  cases: cases.map(printedCase),
   does_not_prove: notProven(compared),
 });
 

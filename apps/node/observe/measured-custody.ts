@@ -12,21 +12,27 @@ export interface CustodyAnswer {
   readonly events: readonly CustodyEvent[];
 }
 
-/** Calls that answer with events. */
-const EVENTFUL: ReadonlySet<keyof CustodyPort> = new Set([
-  "start",
-  "receive",
-  "propose",
-  "recall",
-  "recallResult",
-  "republish",
-  "vote",
-  "abandon",
-  "open",
-  "begin",
-  "expire",
-  "release",
-]);
+type Eventful = {
+  [Call in keyof CustodyPort]: Awaited<ReturnType<CustodyPort[Call]>> extends readonly CustodyEvent[] ? Call : never;
+}[keyof CustodyPort];
+
+/** Calls that answer with events: exactly those whose type says so. */
+const EVENTFUL: Readonly<Record<Eventful, true>> = {
+  start: true,
+  receive: true,
+  propose: true,
+  recall: true,
+  recallResult: true,
+  republish: true,
+  vote: true,
+  decide: true,
+  abandon: true,
+  open: true,
+  begin: true,
+  expire: true,
+  release: true,
+  checkpoint: true,
+};
 
 type AnyCall = (...args: readonly unknown[]) => Promise<unknown>;
 
@@ -42,7 +48,7 @@ export function measuredCustody(
       const value = await (port[call] as AnyCall)(...args);
       const endMs = performance.now();
       custodySeconds.observe({ call }, (endMs - startMs) / 1_000);
-      if (EVENTFUL.has(call)) {
+      if (Object.hasOwn(EVENTFUL, call)) {
         const wire = call === "receive" && args[1] instanceof Uint8Array ? args[1] : null;
         answered({ call, startMs, endMs, wire, events: value as readonly CustodyEvent[] });
       }

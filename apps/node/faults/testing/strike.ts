@@ -39,3 +39,13 @@ export async function struckIn(
   }
   return struck;
 }
+
+/** Resolves when a node tells of the phase. */
+export const reached = (cluster: FaultyCluster, phase: string): Promise<void> =>
+  new Promise((resolve) => {
+    const stop = cluster.notices.listen((_, notice) => {
+      if (phaseOf(notice) !== phase) return;
+      stop();
+      resolve();
+    });
+  });

@@ -1,11 +1,9 @@
 /** Relays that die and come back: the nodes meet again, and what waited is done. Of two relays, one is enough. */
 import { setTimeout as delay } from "node:timers/promises";
 import { startRelayProcess, type RelayProcess } from "../../../up/relay-process.ts";
-import type { FaultyCluster } from "../cluster.ts";
 import { askForKey, keyMade } from "../keys.ts";
-import { phaseOf } from "../phases.ts";
 import { sampled } from "../run.ts";
-import { LINE } from "../strike.ts";
+import { LINE, reached } from "../strike.ts";
 import { faults } from "../trials.ts";
 
 /** A second relay listens so far above the first node's port. */
@@ -16,16 +14,6 @@ const PHASES = sampled(
   2,
   "phases at the relay",
 );
-
-/** Resolves when a node tells of the phase. */
-const reached = (cluster: FaultyCluster, phase: string): Promise<void> =>
-  new Promise((resolve) => {
-    const stop = cluster.notices.listen((_, notice) => {
-      if (phaseOf(notice) !== phase) return;
-      stop();
-      resolve();
-    });
-  });
 
 faults("a relay is killed", { nodes: 5 }, ({ trial, figure }) => {
   for (const phase of PHASES)

@@ -9,9 +9,8 @@ import { etcdMissing, startEtcd, type EtcdCluster } from "@conclave/coordination
 import { verifyAuditRows, type AuditRow } from "@conclave/node";
 import { postgresMissing, startPostgres, type PostgresServer } from "@conclave/store-sql/testing";
 import type { FaultyCluster } from "../cluster.ts";
-import { phaseOf } from "../phases.ts";
 import { sampled } from "../run.ts";
-import { LINE } from "../strike.ts";
+import { LINE, reached } from "../strike.ts";
 import { faults, skipped } from "../trials.ts";
 
 const AWAY_MS = 2_000;
@@ -19,16 +18,6 @@ const PHASES = ["proposed", "voted", "begun", "round frost/sign/1", "signed", "b
 
 let postgres: PostgresServer;
 let etcd: EtcdCluster;
-
-/** Resolves when a node tells of the phase. */
-const reached = (cluster: FaultyCluster, phase: string): Promise<void> =>
-  new Promise((resolve) => {
-    const stop = cluster.notices.listen((_, notice) => {
-      if (phaseOf(notice) !== phase) return;
-      stop();
-      resolve();
-    });
-  });
 
 async function auditRows(name: string): Promise<readonly AuditRow[]> {
   const rows = await postgres.sql(
