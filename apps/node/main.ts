@@ -161,6 +161,7 @@ async function runUp(flags: UpFlags): Promise<number> {
     );
   if (flags.inProcess === true && (flags.postgres !== undefined || flags.etcd !== undefined))
     throw new WrongUsage("--postgres and --etcd are for nodes in processes of their own: leave --in-process out");
+  checkServers(flags);
   if (flags.fresh && !flags.yes && !(await confirmed(`Forget the network in ${data}, its key and its coins?`)))
     return EXIT.failed;
   const asked = { names: flags.names, nodes, threshold: askedThreshold, quorum: askedQuorum };
@@ -210,6 +211,16 @@ const wholeNumber =
       throw new InvalidArgumentError(`must be a whole number from ${min} to ${max}`);
     return value;
   };
+
+/** Checked before anything is made for them, and never repeated: such an address may hold a password. */
+function checkServers({ postgres, etcd }: UpFlags): void {
+  const isUrl = (text: string, protocols: RegExp): boolean =>
+    URL.canParse(text) && protocols.test(new URL(text).protocol);
+  if (postgres !== undefined && !isUrl(postgres, /^postgres(?:ql)?:$/))
+    throw new WrongUsage("--postgres takes an address like postgres://USER:PASSWORD@HOST:5432/DATABASE");
+  if (etcd !== undefined && !etcd.split(",").every((url) => isUrl(url, /^https?:$/)))
+    throw new WrongUsage("--etcd takes addresses like http://127.0.0.1:2379, separated by commas");
+}
 
 function nameList(text: string): readonly string[] {
   const names = text.split(",");

@@ -163,7 +163,13 @@ function readFile(file: string): Values {
   try {
     text = readFileSync(file, "utf8");
   } catch (cause) {
-    throw new ConfigWrong(`The configuration ${file} cannot be read: ${(cause as Error).message}.`, { cause });
+    const { code, message } = cause as NodeJS.ErrnoException;
+    throw new ConfigWrong(
+      code === "ENOENT"
+        ? `The configuration ${file} is not there: name a node's config.json, which "conclave init node" writes.`
+        : `The configuration ${file} cannot be read: ${message}.`,
+      { cause },
+    );
   }
   try {
     const value: unknown = JSON.parse(text);

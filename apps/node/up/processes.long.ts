@@ -75,6 +75,16 @@ describe("conclave up, with a process for every node", () => {
     assert.match(other.stderr, /agreed to talk over tls: write --transport tls, or start over with --fresh/);
     const both = await run(up("--in-process", "--transport", "tls"));
     assert.deepEqual([both.code, /--in-process has no processes/.test(both.stderr)], [2, true], both.stderr);
+    for (const [flag, address] of [
+      ["--postgres", "mysql://user:secret@host/db"],
+      ["--etcd", "http://127.0.0.1:2379,nonsense"],
+    ] as const) {
+      const { code, stderr } = await run(["up", flag, address, "--data", join(temporary.path, "never")]);
+      assert.deepEqual(
+        [code, /takes (?:an address|addresses) like/.test(stderr), stderr.includes("secret")],
+        [2, true, false],
+      );
+    }
     const again = await run(up("--once", "--json"));
     assert.equal(again.code, 0, again.stderr);
     assert.equal(last(again.stdout)["address"], address, "the same wallet");

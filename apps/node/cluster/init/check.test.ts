@@ -190,7 +190,7 @@ describe("config check FILE", () => {
     const wallet = await run(["config", "show", "--output", "json"]);
     assert.match(wallet.stdout, /"api_endpoint"/, "without a file the wallet command's own settings");
     const nowhere = await run(["config", "show", join(root, "nowhere.json")]);
-    assert.deepEqual([nowhere.code, /nowhere.json cannot be read/.test(nowhere.stderr)], [2, true]);
+    assert.deepEqual([nowhere.code, /nowhere.json is not there: .*conclave init node/.test(nowhere.stderr)], [2, true]);
     const told = await run(["config", "show", join(root, "nowhere.json"), "--json"]);
     assert.partialDeepStrictEqual(JSON.parse(told.stderr), { error: { problem: "usage", exit_code: 2 } });
   });
