@@ -387,12 +387,12 @@ export class ConclaveNode {
 
   /** A new active key that holds coins of our network becomes an account of the wallet. */
   async #adoptKeys(): Promise<void> {
-    const { chain, store, network, derive } = this.#parts;
+    const { chain, store, network, clock, derive } = this.#parts;
     for (const { key, record } of (await this.#news.ask()).keys) {
       const found = walletOfKey(viewKey(record), network);
       if (found === null || this.#accounts.get(found.account) !== undefined) continue;
       this.#accounts.add(
-        new WalletView({ ...found, keyId: key, chain, addresses: store.addresses, ...(derive && { derive }) }),
+        new WalletView({ ...found, keyId: key, chain, addresses: store.addresses, clock, ...(derive && { derive }) }),
       );
     }
   }

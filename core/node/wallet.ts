@@ -24,7 +24,9 @@ import {
 } from "@conclave/bitcoin";
 import type { KeyView } from "@conclave/custody";
 import { accountOf, type Account } from "./accounts.ts";
+import { AddressRest } from "./address-rest.ts";
 import { ChainLied, ChainUnreachable, type BitcoinChain, type Utxo } from "./chain-port.ts";
+import type { Clock } from "./ports.ts";
 import type { Addresses } from "./store/addresses.ts";
 
 /** Unused addresses looked at beyond the last used one (BIP44's gap limit). */
@@ -47,6 +49,7 @@ export interface WalletViewParts {
   readonly keyId: Uint8Array;
   readonly chain: BitcoinChain;
   readonly addresses: Addresses;
+  readonly clock: Clock;
   /** `deriveScript`, or one that remembers: an address costs a millisecond. */
   readonly derive?: typeof deriveScript;
 }
@@ -58,6 +61,10 @@ export class WalletView {
   readonly #chain: BitcoinChain;
   readonly #addresses: Addresses;
   readonly #derive: typeof deriveScript;
+  readonly #clock: Clock;
+  readonly #rest = new AddressRest();
+  /** Addresses where coins were seen since the guard last accounted for all that happened to them. */
+  readonly #unsettled = new Set<string>();
   readonly #scripts = new Map<string, WalletScript>();
   readonly #coinbase = new Map<string, boolean>();
   #scanned = false;
@@ -70,11 +77,12 @@ export class WalletView {
     this.keyId = parts.keyId;
     this.#chain = parts.chain;
     this.#addresses = parts.addresses;
+    this.#clock = parts.clock;
     this.#derive = parts.derive ?? deriveScript;
   }
 
   script(branch: Branch, index: number): WalletScript {
-    const key = `${branch}/${index}`;
+    const key = addressKey({ branch, index });
     const known = this.#scripts.get(key) ?? this.#derive(this.wallet, branch, index);
     this.#scripts.set(key, known);
     return known;
@@ -103,12 +111,19 @@ export class WalletView {
 
   /** A payment of another node used this change index. */
   async noteChange(index: number): Promise<void> {
+    this.#rest.wake(addressKey({ branch: CHANGE, index }));
     await this.#addresses.raise(this.#id, CHANGE, index + 1);
   }
 
-  /** Every coin of the wallet. */
+  /** The coins of the wallet. One that came late to an address long empty may be missing for as long as `AddressRest` says. */
   async coins(): Promise<readonly Coin[]> {
-    const found = await Promise.all((await this.watchedScripts()).map((script) => this.#coinsOf(script)));
+    const nowMs = this.#clock.nowMs();
+    const newest = (await this.#next(RECEIVE)) - GAP_LIMIT;
+    const due = (await this.watchedScripts()).filter(
+      ({ branch, index }) =>
+        (branch === RECEIVE && index >= newest) || this.#rest.isDue(addressKey({ branch, index }), nowMs),
+    );
+    const found = await Promise.all(due.map((script) => this.#coinsOf(script)));
     return found.flat();
   }
 
@@ -116,6 +131,17 @@ export class WalletView {
   async watchedScripts(): Promise<readonly WalletScript[]> {
     await this.#scan();
     return [...(await this.#watched(RECEIVE)), ...(await this.#watched(CHANGE))];
+  }
+
+  /** Whether coins were seen at an address, and not yet all accounted for by `settle`. */
+  isUnsettled(script: WalletScript): boolean {
+    return this.#unsettled.has(addressKey(script));
+  }
+
+  /** What an address's history says: with coins, or a spend that nothing explains yet, it is to be looked at again soon. */
+  settle(script: WalletScript, isSettled: boolean): void {
+    if (isSettled) this.#unsettled.delete(addressKey(script));
+    else this.#unsettled.add(addressKey(script));
   }
 
   /**
@@ -147,7 +173,7 @@ export class WalletView {
 
   /** What this node's chain knows of the coins that a payment spends. */
   async knownCoins(view: PaymentView): Promise<readonly KnownCoin[]> {
-    const scripts = new Map(view.inputs.map(({ own }) => [`${own.branch}/${own.index}`, own]));
+    const scripts = new Map(view.inputs.map(({ own }) => [addressKey(own), own]));
     const found = await Promise.all([...scripts.values()].map((script) => this.#coinsOf(script)));
     const unspent = found.flat().map((coin): KnownCoin => ({ ...coin, spentBy: null }));
     const missing = view.inputs.filter(
@@ -202,6 +228,9 @@ export class WalletView {
 
   async #coinsOf({ branch, index, scriptPubKey }: WalletScript): Promise<readonly Coin[]> {
     const utxos = await this.#chain.utxos(scriptPubKey);
+    const address = addressKey({ branch, index });
+    this.#rest.answered(address, utxos.length > 0, this.#clock.nowMs());
+    if (utxos.length > 0) this.#unsettled.add(address);
     return Promise.all(utxos.map((utxo) => this.#coinOf(utxo, branch, index)));
   }
 
@@ -232,6 +261,8 @@ export class WalletView {
     return { outpoint, value: sats(output.value), branch, index, height, coinbase, spentBy: spender.txid };
   }
 }
+
+const addressKey = ({ branch, index }: Pick<WalletScript, "branch" | "index">): string => `${branch}/${index}`;
 
 function checkedPrevious(txid: string, rawTx: Uint8Array): Uint8Array {
   try {

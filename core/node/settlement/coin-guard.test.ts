@@ -113,3 +113,24 @@ test("a request that turns up late thaws the account by itself", async () => {
   const entries = await desk.store.audit.list({ from: 1, limit: 500 });
   assert.ok(entries.some(({ action, subject }) => action === "wallet.spend-explained" && subject === signed.view.txid));
 });
+
+test("a thief of a coin that was seen is found at the next look, however many addresses the wallet has", async () => {
+  const { chain, view, store } = desk;
+  await store.addresses.raise(toHex(view.keyId), 1, 400);
+  await store.addresses.raise(toHex(view.keyId), 0, 200);
+  const coin = await desk.coin(150);
+  assert.ok((await view.coins()).some(({ outpoint }) => outpoint.txid === coin.outpoint.txid));
+  const { rawTx, view: theft } = desk.sign([coin], 2_000n, 390);
+  chain.broadcast(toHex(rawTx));
+  assert.ok(!(await view.coins()).some(({ outpoint }) => outpoint.txid === coin.outpoint.txid));
+  // It begins with the lowest addresses: the coin's turn would come with its eighth look.
+  const { guard, freezes } = desk.restarted();
+  await freezes.resume();
+  await guard.look();
+  desk.nowMs += DEFAULT_TIMINGS.unexplainedMs;
+  await guard.look();
+  assert.deepEqual(
+    freezes.list().map(({ txid }) => txid),
+    [theft.txid],
+  );
+});

@@ -4,7 +4,14 @@
  * signatures are verified, or its place in a block is proven.
  */
 import { equalBytes } from "@conclave/bytes";
-import { outpointKey, parseTransaction, TransactionError, type Outpoint, type RawTransaction } from "@conclave/bitcoin";
+import {
+  outpointKey,
+  parseTransaction,
+  TransactionError,
+  type Outpoint,
+  type RawTransaction,
+  type WalletScript,
+} from "@conclave/bitcoin";
 import type { Accounts } from "../accounts.ts";
 import type { BitcoinChain, ChainTransaction } from "../chain-port.ts";
 import type { Context } from "../context.ts";
@@ -14,7 +21,7 @@ import type { WalletView } from "../wallet.ts";
 import type { Freezes } from "./freezes.ts";
 import { isProven } from "./inclusion.ts";
 
-/** Addresses of an account that are looked at each time, in turn: a question to the chain each. */
+/** Addresses of an account that are looked at each time, in turn: so many that hold coins, and so many of the others. */
 const ADDRESSES_AT_ONCE = 20;
 const PAGE = 500;
 
@@ -50,23 +57,40 @@ export class CoinGuard {
     for (const { txid } of freezes.list()) if (await this.#isExplained(txid)) await freezes.explained(txid);
     for (const view of accounts.all()) {
       const scripts = await view.watchedScripts();
-      const count = Math.min(ADDRESSES_AT_ONCE, scripts.length);
-      for (let i = 0; i < count; i++) {
-        const { scriptPubKey } = scripts[(this.#turn + i) % scripts.length]!;
-        const history = await this.#parts.context.chain.history(scriptPubKey);
-        for (const spend of spendsOf(view, scriptPubKey, history)) await this.#consider(spend);
-      }
+      const [coins, others] = [true, false].map((is) => scripts.filter((script) => view.isUnsettled(script) === is));
+      for (const script of [...this.#nextOf(coins!), ...this.#nextOf(others!)]) await this.#lookAt(view, script);
     }
     this.#turn += ADDRESSES_AT_ONCE;
   }
 
-  async #consider({ view, transaction, coin }: Spend): Promise<void> {
+  #nextOf(scripts: readonly WalletScript[]): readonly WalletScript[] {
+    const count = Math.min(ADDRESSES_AT_ONCE, scripts.length);
+    return Array.from({ length: count }, (_, i) => scripts[(this.#turn + i) % scripts.length]!);
+  }
+
+  async #lookAt(view: WalletView, script: WalletScript): Promise<void> {
+    const history = await this.#parts.context.chain.history(script.scriptPubKey);
+    const { spends, unspent } = accountFor(view, script.scriptPubKey, history);
+    let isSettled = unspent === 0;
+    for (const spend of spends) if (!(await this.#consider(spend))) isSettled = false;
+    view.settle(script, isSettled);
+  }
+
+  /** True if a request or an operator explains the spend. */
+  async #consider({ view, transaction, coin }: Spend): Promise<boolean> {
+    const { freezes } = this.#parts;
+    const { txid } = transaction;
+    if (freezes.isAcknowledged(txid)) return true;
+    const isExplained = await this.#isExplained(txid);
+    // A node that hears nobody cannot tell what the others were asked for.
+    if (isExplained || !this.#hearsEnough()) this.#unexplained.delete(txid);
+    else await this.#suspect({ view, transaction, coin });
+    return isExplained;
+  }
+
+  async #suspect({ view, transaction, coin }: Spend): Promise<void> {
     const { context, freezes } = this.#parts;
     const { txid } = transaction;
-    if (freezes.isAcknowledged(txid)) return;
-    if (await this.#isExplained(txid)) return void this.#unexplained.delete(txid);
-    // A node that hears nobody cannot tell what the others were asked for.
-    if (!this.#hearsEnough()) return void this.#unexplained.delete(txid);
     const sinceMs = this.#unexplained.get(txid) ?? context.clock.nowMs();
     this.#unexplained.set(txid, sinceMs);
     if (context.clock.nowMs() - sinceMs < context.timings.unexplainedMs) return;
@@ -118,8 +142,15 @@ export class CoinGuard {
   }
 }
 
-/** Transactions of a script's history that spend what others of them paid to it. Ids commit to both, so no server can invent one. */
-function spendsOf(view: WalletView, script: Uint8Array, history: readonly ChainTransaction[]): readonly Spend[] {
+/**
+ * Transactions of a script's history that spend what others of them paid to it, and how many of those coins are left. Ids commit
+ * to both, so no server can invent a spend.
+ */
+function accountFor(
+  view: WalletView,
+  script: Uint8Array,
+  history: readonly ChainTransaction[],
+): { readonly spends: readonly Spend[]; readonly unspent: number } {
   const paid = new Set(
     history.flatMap(({ txid, outputs }) =>
       outputs.flatMap(({ scriptPubKey }, vout) =>
@@ -127,10 +158,13 @@ function spendsOf(view: WalletView, script: Uint8Array, history: readonly ChainT
       ),
     ),
   );
-  return history.flatMap((transaction) => {
-    const input = transaction.inputs.find(({ outpoint }) => paid.has(outpointKey(outpoint)));
-    return input === undefined ? [] : [{ view, transaction, coin: input.outpoint }];
+  const left = new Set(paid);
+  const spends = history.flatMap((transaction) => {
+    const spent = transaction.inputs.filter(({ outpoint }) => paid.has(outpointKey(outpoint)));
+    for (const { outpoint } of spent) left.delete(outpointKey(outpoint));
+    return spent[0] === undefined ? [] : [{ view, transaction, coin: spent[0].outpoint }];
   });
+  return { spends, unspent: left.size };
 }
 
 async function prevoutsOf(chain: BitcoinChain, rawTx: Uint8Array) {

@@ -126,6 +126,7 @@ export async function openDesk(): Promise<Desk> {
     keyId: committee.key.key,
     chain: esplora,
     addresses: store.addresses,
+    clock,
   });
   accounts.add(view);
   const context: Context = {
