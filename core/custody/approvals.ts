@@ -1,32 +1,10 @@
 /**
- * Requests, votes and abandons of this node. A vote is cast only after custody has read the whole payment itself, compared
- * it with the request and its own policy, and made the promise durable; other nodes' votes are verified before they count.
+ * Requests that this node knows, and its own votes on them. A vote is cast only after custody has read the whole payment
+ * itself, compared it with the request and its own policy, and made the promise durable.
  */
-import { assert, concatBytes, equalBytes, toHex, transcript } from "@conclave/bytes";
-import {
-  checkPayment,
-  networks,
-  outpointKey,
-  refuseTransactionPreimage,
-  spends,
-  verifyInclusion,
-  type InclusionClaim,
-  type KnownCoin,
-  type PaymentPolicy,
-  type ScriptType,
-  type Wallet,
-} from "@conclave/bitcoin";
-import {
-  doubleVoteEvidence,
-  entryOf,
-  signedVoteCodec,
-  signVote,
-  verifyVote,
-  type Evidence,
-  type NodeId,
-  type SignedVote,
-  type Tally,
-} from "@conclave/consensus";
+import { toHex, transcript } from "@conclave/bytes";
+import { networks, type ScriptType, type Wallet } from "@conclave/bitcoin";
+import { signedVoteCodec, signVote, type Evidence, type NodeId } from "@conclave/consensus";
 import type { Engine } from "@conclave/crypto";
 import type { KeyShare, Scheme, Valid } from "@conclave/keys";
 import { Abandons } from "./abandons.ts";
@@ -37,34 +15,22 @@ import {
   isMotion,
   nameOf,
   outpointsOf,
-  signedName,
   topicOf,
   type KnownMotion,
   type KnownRequest,
   type KnownRevision,
 } from "./docket.ts";
-import { Dissent } from "./dissent.ts";
 import type { Envelope, HeaderFields } from "./envelope.ts";
 import type { Emit } from "./events.ts";
 import type { Identity } from "./identity.ts";
-import { decideRelease, decideVote, intentOf, isHeld, type ReleaseEvidence, type VoteAsk } from "./locks/index.ts";
-import { proposalCodec, type MessageRequestBody } from "./request.ts";
+import { decideVote, intentOf, isHeld, type VoteAsk } from "./locks/index.ts";
+import { objectionsTo, type VoteCircumstances } from "./objections.ts";
+import { Releases } from "./releases.ts";
+import { proposalCodec } from "./request.ts";
 import type { SafetyLog } from "./safety-log.ts";
 import { policyHash, type CustodySettings } from "./settings.ts";
-import { Spending } from "./spending.ts";
-
-/** Votes of one voter that arrive before their requests: kept, so that no order of messages loses one. */
-const MAX_EARLY_VOTES = 64;
-
-/** What the host knows of the chain when it asks for a vote. Custody believes it in nothing that could move money. */
-export interface VoteCircumstances {
-  readonly round: number;
-  readonly coins: readonly KnownCoin[];
-  readonly tipHeight: number;
-  readonly changeIndex: PaymentPolicy["changeIndex"];
-  /** Ids of our own waiting transactions that this revision replaces. */
-  readonly replaces: readonly string[];
-}
+import { Spending, type Objection } from "./spending.ts";
+import { VoteCount } from "./vote-count.ts";
 
 export interface ApprovalParts {
   readonly engine: Engine;
@@ -87,13 +53,12 @@ export class Approvals {
   readonly docket: Docket;
   readonly abandons: Abandons;
   readonly spending: Spending;
-  readonly #dissent: Dissent;
+  readonly count: VoteCount;
+  readonly releases: Releases;
   readonly #parts: ApprovalParts;
   /** One object per key: derived addresses are kept by it. */
   readonly #wallets = new WeakMap<Valid<KeyShare>, Wallet>();
   readonly #policy: Uint8Array;
-  readonly #earlyVotes: SignedVote[] = [];
-  readonly #verdicts = new Set<string>();
   /** Revisions that became known while their proposer was banned: known, so that nobody denies them, and never approved. */
   readonly #tainted = new WeakSet<KnownRevision>();
   /** By hash of the proposal: the origin's envelope, to be passed on as it is. Lost with the process; the origin has more. */
@@ -106,10 +71,12 @@ export class Approvals {
       motion: (id: Uint8Array) => this.motion(id),
       peersOf: (entry: KnownMotion) => this.#peers(entry),
     };
-    this.abandons = new Abandons({ ...parts, ...questions, release: (evidence) => this.#release(evidence) });
-    this.spending = new Spending({ ...parts, ...questions });
-    this.#dissent = new Dissent(parts);
     this.docket = new Docket({ engine: parts.engine, roster: parts.settings.roster });
+    this.count = new VoteCount({ ...parts, ...questions, docket: this.docket });
+    const isApproved = (entry: KnownMotion, known: KnownRevision) => this.count.isApproved(entry, known);
+    this.releases = new Releases({ ...parts, ...questions, isApproved });
+    this.abandons = new Abandons({ ...parts, ...questions, release: (evidence) => this.releases.by(evidence) });
+    this.spending = new Spending({ ...parts, ...questions });
     this.#policy = policyHash(parts.settings);
   }
 
@@ -131,14 +98,14 @@ export class Approvals {
     const { request, revision } = content;
     const entry = this.docket.find(request)!;
     this.#parts.emit({ kind: "proposed", from, request: entry.id, proposal, revision: revision?.number ?? null });
-    for (const vote of this.#earlyVotes.splice(0)) this.addVote(vote);
+    this.count.retryEarly();
     // Votes may overtake the revision that they are about.
     const paid = this.motion(entry.id);
     if (revision === null || paid === undefined) return;
     const known = paid.revisions.get(revision.number)!;
     if (this.#parts.banned().has(request.origin)) this.#tainted.add(known);
     this.abandons.recall(paid, known);
-    for (const round of roundsOf(paid, revision.number)) this.#count(paid, revision.number, round);
+    this.count.recountRevision(paid, revision.number);
   }
 
   #keepProposal(proposal: Uint8Array, wire: Uint8Array): void {
@@ -206,43 +173,10 @@ export class Approvals {
     this.#cast(entry, known, { round, value: cast ?? value, epoch: key.record.epoch });
   }
 
-  #objections(
-    entry: KnownMotion,
-    known: KnownRevision,
-    circumstances: VoteCircumstances,
-  ): readonly { readonly code: string; readonly message: string }[] {
+  #objections(entry: KnownMotion, known: KnownRevision, circumstances: VoteCircumstances): readonly Objection[] {
     if (this.#tainted.has(known))
       return [{ code: "origin-banned", message: "the node that proposes this was banned before it was known here" }];
-    const { coins, tipHeight, changeIndex, replaces } = circumstances;
-    const { request } = entry;
-    if (request.kind !== "payment") return this.#messageObjections(request);
-    assert(known.content.kind === "payment", "a payment's revision pays");
-    const { view } = known.content;
-    const objections = checkPayment(view, {
-      request: request.payment,
-      policy: { ...this.#parts.settings.policy, changeIndex },
-      findCoin: (outpoint) => coins.find((coin) => outpointKey(coin.outpoint) === outpointKey(outpoint)),
-      tipHeight,
-      replaces: new Set(replaces),
-    });
-    const all = [...objections, ...this.spending.objections(entry, request.payment)];
-    if (all.length > 0) return all;
-    // A person is asked only about what nothing else stands against.
-    const waits = this.spending.waits(entry, request.payment, view, known.revision.number);
-    return waits === null ? [] : [waits];
-  }
-
-  /** A message key signs no transaction, whatever it is offered as; and only what its operators can read, unless they say so. */
-  #messageObjections(request: MessageRequestBody): readonly { readonly code: string; readonly message: string }[] {
-    const purpose = this.#parts.keyOf(request.wallet)?.record.purpose;
-    if (purpose !== "messages") return [{ code: "not-a-message-key", message: `the key is for ${purpose}` }];
-    if (request.kind === "digest") {
-      if (this.#parts.settings.rawDigests) return [];
-      const message = "this node signs messages that it can read; its operator may allow bare hashes";
-      return [{ code: "raw-digest", message }];
-    }
-    const refusal = refuseTransactionPreimage(request.message, request.hash);
-    return refusal === null ? [] : [{ code: refusal.code, message: refusal.message }];
+    return objectionsTo({ ...this.#parts, spending: this.spending }, entry, known, circumstances);
   }
 
   #cast(
@@ -280,78 +214,12 @@ export class Approvals {
     const fields = { kind: "vote" as const, request: entry.id, round: `${ask.revision}.${round}` };
     const envelope = this.#parts.seal(fields, signedVoteCodec.encode(signed));
     emit({ kind: "send", to: this.#peers(entry), wire: envelope.wire, topic: topicOf(entry.id), statement: true });
-    this.addVote(signed);
+    this.count.add(signed);
   }
 
   #subject(entry: KnownMotion, { digest, revision }: KnownRevision, round: number, epoch: number) {
     const { roster, network } = this.#parts.settings;
     return { cluster: roster.cluster, network, request: entry.id, number: revision.number, digest, round, epoch };
-  }
-
-  /** Verify a vote, keep it, and count. Votes that contradict each other are evidence. */
-  addVote(signed: SignedVote): void {
-    const { vote } = signed;
-    const entry = this.motion(vote.request);
-    if (!verifyVote(this.#parts.engine, this.#parts.settings.roster, signed)) {
-      return this.#parts.emit({
-        kind: "dropped",
-        from: null,
-        reason: `InvalidSignature: a vote in the name of ${vote.voter.slice(0, 8)}`,
-      });
-    }
-    if (entry === undefined) return this.#keepEarly(signed);
-    if (!this.docket.addVote(entry, signed)) return;
-    const { request, revision, round, voter, value } = vote;
-    this.#parts.emit({ kind: "voted", request, revision, round, voter, value, vote: signedVoteCodec.encode(signed) });
-    this.#count(entry, revision, round);
-  }
-
-  #keepEarly(signed: SignedVote): void {
-    const own = this.#earlyVotes.filter(({ vote }) => vote.voter === signed.vote.voter);
-    const isKnown = own.some(({ signature }) => equalBytes(signature, signed.signature));
-    if (!isKnown && own.length < MAX_EARLY_VOTES) this.#earlyVotes.push(signed);
-  }
-
-  /** A node was banned: its votes count no more, which may decide what they had left open. */
-  recount(): void {
-    for (const { id } of this.docket.all()) {
-      const entry = this.motion(id);
-      for (const number of entry?.revisions.keys() ?? [])
-        for (const round of roundsOf(entry!, number)) this.#count(entry!, number, round);
-    }
-  }
-
-  #count(entry: KnownMotion, number: number, round: number): void {
-    const known = entry.revisions.get(number);
-    const tally = known && this.tally(entry, known, round);
-    if (tally === undefined) return;
-    for (const contradiction of tally.contradictions) this.#parts.accuse(doubleVoteEvidence(contradiction));
-    this.#dissent.note(entry, known!, round, tally);
-    const slot = `${toHex(entry.id)}/${number}.${round}/${tally.verdict}`;
-    if (tally.verdict === "open" || this.#verdicts.has(slot)) return;
-    this.#verdicts.add(slot);
-    const { verdict, exhausted } = tally;
-    this.#parts.emit({ kind: "verdict", request: entry.id, revision: number, round, verdict, exhausted });
-  }
-
-  /** The votes on a revision, counted now. */
-  tally(entry: KnownMotion, known: KnownRevision, round: number): Tally | undefined {
-    const key = this.#parts.keyOf(entry.request.wallet);
-    if (key === undefined) return undefined;
-    const { parties, quorum, epoch } = key.record;
-    const committee = parties.map(({ node }) => toHex(node) as NodeId);
-    // Who left the roster has no vote key any more: until the key is reshared nothing is approved.
-    if (committee.some((id) => entryOf(this.#parts.settings.roster, id) === undefined)) return undefined;
-    const circumstances = { network: this.#parts.settings.network, banned: this.#parts.banned() };
-    return this.docket.tally(entry, known, round, { committee, quorum, epoch }, circumstances);
-  }
-
-  /** Votes on a revision in one round, encoded: what a coordinator shows to members that lack some. */
-  votes(entry: KnownMotion, number: number, round: number): readonly Uint8Array[] {
-    const yes = entry.votes.filter(({ vote }) => vote.revision === number && vote.round === round && vote.value);
-    // One of each voter: a liar that says yes in many ways must not make the setup too long.
-    const perVoter = new Map(yes.map((signed) => [signed.vote.voter, signed]));
-    return [...perVoter.values()].map((signed) => signedVoteCodec.encode(signed));
   }
 
   /** Send a peer what this node knows of a request and has signed about it. */
@@ -386,45 +254,6 @@ export class Approvals {
     this.spending.republish(payment, to);
   }
 
-  /**
-   * Free what a buried transaction decides, after checking the proof: our own payment ends the request; a foreign spend of
-   * the anchor makes every revision that needs it impossible. Throws `InclusionRefused` on a proof that does not hold.
-   */
-  releaseBySpend(id: Uint8Array, claim: Omit<InclusionClaim, "depth" | "network">): void {
-    const entry = this.motion(id);
-    if (entry?.request.kind !== "payment") return;
-    const { burialDepth, network } = this.#parts.settings;
-    const { txid } = verifyInclusion({ ...claim, depth: burialDepth, network: networks[network] });
-    const common = {
-      wallet: entry.request.wallet,
-      intent: entry.id,
-      proof: transcript("custody/burial", { rawTx: claim.rawTx, headers: concatBytes(...claim.headers) }),
-    };
-    const paid = [...entry.revisions.values()].find((known) => signedName(known) === txid);
-    if (paid !== undefined && this.#wasApproved(entry, paid)) {
-      return this.#release({ ...common, reason: "buried-payment" });
-    }
-    const anchor = intentOf(this.#parts.log.state, common)?.anchor;
-    const outpoint = spends(claim.rawTx).outpoints.find((spent) => outpointKey(spent) === anchor);
-    if (outpoint !== undefined) this.#release({ ...common, reason: "foreign-spend", outpoint, spender: txid });
-  }
-
-  /** Anybody can propose the PSBT of another, finished payment as a revision: only what was voted for pays a request. */
-  #wasApproved(entry: KnownMotion, known: KnownRevision): boolean {
-    const own = intentOf(this.#parts.log.state, nameOf(entry, known))?.contents.get(known.revision.number);
-    if (own?.digest === toHex(known.digest)) return true;
-    const rounds = roundsOf(entry, known.revision.number);
-    return rounds.some((round) => this.tally(entry, known, round)?.verdict === "approved");
-  }
-
-  #release(evidence: ReleaseEvidence): void {
-    const { log, emit } = this.#parts;
-    const decision = decideRelease(log.state, evidence);
-    if (!decision.ok || decision.records.length === 0) return;
-    log.commit(decision.records);
-    emit({ kind: "released", request: evidence.intent, reason: evidence.reason });
-  }
-
   #peers(entry: KnownMotion): readonly NodeId[] {
     const members = this.#parts.keyOf(entry.request.wallet)?.record.parties ?? [];
     return members.map(({ node }) => toHex(node) as NodeId).filter((node) => node !== this.#parts.identity.id);
@@ -433,9 +262,5 @@ export class Approvals {
 
 /** House rule: Taproot by FROST, P2WPKH by threshold ECDSA. */
 const scriptTypeOf = (scheme: Scheme): ScriptType => (scheme === "frost-secp256k1-taproot" ? "p2tr" : "p2wpkh");
-
-const roundsOf = ({ votes }: KnownRequest, number: number): readonly number[] => [
-  ...new Set(votes.filter(({ vote }) => vote.revision === number).map(({ vote }) => vote.round)),
-];
 
 const proposalDigest = (proposal: Uint8Array): Uint8Array => transcript("custody/proposal", { proposal });

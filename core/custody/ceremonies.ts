@@ -75,7 +75,7 @@ export class Ceremonies {
     const plan = this.#plan(entry, subject);
     if (typeof plan === "string") return emit({ kind: "dropped", from: null, reason: `attempt not opened: ${plan}` });
     if (plan.coordinator !== identity.id || this.#attempts.has(attemptId(subject))) return;
-    const votes = known === undefined ? [] : approvals.votes(entry as KnownMotion, revision, round);
+    const votes = known === undefined ? [] : approvals.count.shown(entry as KnownMotion, revision, round);
     const refused = this.#takeSlot(subject, plan.members.length);
     if (refused !== null) return emit({ kind: "dropped", from: null, reason: `attempt not opened: ${refused}` });
 
@@ -97,7 +97,7 @@ export class Ceremonies {
     if (entry === undefined || (setup.revision > 0 && !entry.revisions.has(setup.revision)))
       return this.#early.keep(envelope);
     if (this.#attempts.has(attemptId(setup))) return;
-    for (const vote of setup.votes) approvals.addVote(signedVoteCodec.decode(vote));
+    for (const vote of setup.votes) approvals.count.add(signedVoteCodec.decode(vote));
     const plan = this.#plan(entry, setup);
     const drop = (reason: string): void => {
       emit({ kind: "dropped", from: header.sender, reason: `setup refused: ${reason}` });

@@ -7,7 +7,7 @@ import { InclusionRefused, PaymentRefused, SignatureRefused, type InclusionClaim
 import { evidenceCodec, rosterHash, signedVoteCodec, type Ban, type Evidence, type NodeId } from "@conclave/consensus";
 import type { Engine } from "@conclave/crypto";
 import type { Scheme } from "@conclave/keys";
-import { Approvals, type VoteCircumstances } from "./approvals.ts";
+import { Approvals } from "./approvals.ts";
 import { beginCodec } from "./attempts.ts";
 import { Certification } from "./certification.ts";
 import { Ceremonies } from "./ceremonies.ts";
@@ -22,6 +22,7 @@ import { loadIdentity, type Identity } from "./identity.ts";
 import type { JudgeParts } from "./judge.ts";
 import { KeyRing } from "./keyring.ts";
 import { lockedCoins, signedIntents, type LockedCoin } from "./locks/index.ts";
+import type { VoteCircumstances } from "./objections.ts";
 import { JournalUnavailable, VaultError, type Journal, type Vault } from "./ports.ts";
 import { PresignaturePool } from "./presignatures.ts";
 import { proposalCodec, requestId } from "./request.ts";
@@ -236,7 +237,7 @@ export class Custody {
     return this.#run(nowMs, () => {
       for (const proposal of kept.proposals)
         this.#attend(() => this.#approvals.learn(proposal, this.#identity.id, null));
-      for (const vote of kept.votes) this.#attend(() => this.#approvals.addVote(signedVoteCodec.decode(vote)));
+      for (const vote of kept.votes) this.#attend(() => this.#approvals.count.add(signedVoteCodec.decode(vote)));
       for (const wire of kept.abandons) {
         this.#attend(() => {
           const envelope = this.#reader.open(wire);
@@ -283,7 +284,7 @@ export class Custody {
 
   /** A buried transaction decides a request: check the proof and free what can be freed. */
   release(nowMs: number, request: Uint8Array, claim: Omit<InclusionClaim, "depth" | "network">): CustodyEvent[] {
-    return this.#run(nowMs, () => this.#approvals.releaseBySpend(request, claim));
+    return this.#run(nowMs, () => this.#approvals.releases.bySpend(request, claim));
   }
 
   /** Verify signatures that the host kept (`sealed` of a `signed` event), and hand out the transaction again. */
@@ -325,7 +326,7 @@ export class Custody {
         return this.#ceremonies.retryEarly();
       case "vote":
         this.#witness.note(envelope);
-        return this.#approvals.addVote(signedVoteCodec.decode(body));
+        return this.#approvals.count.add(signedVoteCodec.decode(body));
       case "abandon":
         return this.#approvals.abandons.add(header.sender, envelope);
       case "result":
@@ -375,7 +376,7 @@ export class Custody {
     if (conviction === null || conviction.node === this.#identity.id) return;
     this.#tell(conviction, this.#others());
     this.#emit({ kind: "violation", node: conviction.node, violation: evidence.kind, evidence: conviction.evidence });
-    this.#approvals.recount();
+    this.#approvals.count.recount();
   }
 
   #tell({ node, evidence }: Pick<Ban, "node" | "evidence">, peers: readonly NodeId[]): void {

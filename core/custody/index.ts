@@ -1,4 +1,3 @@
-export type { VoteCircumstances } from "./approvals.ts";
 export { Attempt } from "./attempt.ts";
 export type { AttemptEnvironment, AttemptPlan, Member, SessionPlan } from "./attempt-plan.ts";
 export { attemptId, COORDINATOR_RANGE, coordinatorIndex, setupCodec, subjectRound } from "./attempts.ts";
@@ -23,6 +22,7 @@ export type { Identity } from "./identity.ts";
 export { viewKey } from "./key-view.ts";
 export type { KeyView } from "./key-view.ts";
 export type { LockedCoin } from "./locks/index.ts";
+export type { VoteCircumstances } from "./objections.ts";
 export { JournalUnavailable, VaultError } from "./ports.ts";
 export type { Journal, JournalRecord, Vault } from "./ports.ts";
 export { MAX_PRESIGNATURES } from "./presignatures.ts";

@@ -70,7 +70,7 @@ export const planSigning = (parts: CeremonyParts, task: Task): AttemptPlan | str
 
 /** L2's question, with the votes counted now. */
 const signAsk = (parts: CeremonyParts, { entry, known, subject: { round } }: Task) => {
-  const tally = parts.approvals.tally(entry, known, round);
+  const tally = parts.approvals.count.tally(entry, known, round);
   if (tally === undefined) return undefined;
   const name = nameOf(entry, known);
   const outpoints = outpointsOf(known);

@@ -26,7 +26,7 @@ import type { SafetyLog } from "./safety-log.ts";
 import type { CustodySettings } from "./settings.ts";
 
 /** Why this node does not vote yes. */
-interface Objection {
+export interface Objection {
   readonly code: string;
   readonly message: string;
 }
