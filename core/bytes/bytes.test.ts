@@ -1,6 +1,8 @@
 import fc from "fast-check";
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import {
   assert as invariant,
   AssertionError,
@@ -16,12 +18,35 @@ import {
   xorBytes,
 } from "./index.ts";
 
+/** What is left of the heap once its garbage is collected. */
+function heapBytes(): number {
+  setFlagsFromString("--expose-gc");
+  (runInNewContext("gc") as () => void)();
+  return process.memoryUsage().heapUsed;
+}
+
 const anyBytes = fc.uint8Array({ maxLength: 40 });
 
 describe("hex", () => {
   test("round trips in lower case and reads upper case", () => {
     fc.assert(fc.property(anyBytes, (bytes) => assert.deepEqual(fromHex(toHex(bytes)), bytes)));
     assert.equal(toHex(fromHex("00FFab")), "00ffab");
+  });
+
+  test("of many bytes is what it is of each", () => {
+    for (const length of [0, 1, 2_047, 2_048, 2_049, 10_000]) {
+      const bytes = Uint8Array.from({ length }, (_, i) => i * 7);
+      assert.equal(toHex(bytes), Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(""));
+    }
+  });
+
+  test("names made of bytes are kept in one piece", () => {
+    const count = 20_000;
+    const beforeBytes = heapBytes();
+    const names = Array.from({ length: count }, (_, i) => toHex(new Uint8Array(32).fill(i)));
+    const bytesEach = (heapBytes() - beforeBytes) / count;
+    assert.equal(names.length, count);
+    assert.ok(bytesEach < 200, `64 digits take ${bytesEach} bytes`);
   });
 
   test("refuses odd lengths and other characters", () => {

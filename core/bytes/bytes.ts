@@ -1,7 +1,28 @@
-import { bytesToHex, concatBytes as nobleConcat, hexToBytes, utf8ToBytes } from "@noble/hashes/utils.js";
+import { concatBytes as nobleConcat, hexToBytes, utf8ToBytes } from "@noble/hashes/utils.js";
 
-/** Lower-case hexadecimal. */
-export const toHex = (bytes: Uint8Array): string => bytesToHex(bytes);
+/** Characters that are made into text at once: a call takes as many arguments. */
+const CHUNK_CHARACTERS = 4_096;
+
+const DIGITS = utf8ToBytes("0123456789abcdef");
+
+/**
+ * Lower-case hexadecimal. The text is made in one piece: one put together digit by digit keeps every piece, a kilobyte for a hash,
+ * and names made of hashes are what a node holds most of.
+ */
+export function toHex(bytes: Uint8Array): string {
+  const characters = new Uint8Array(2 * bytes.length);
+  for (let i = 0; i < bytes.length; i++) {
+    characters[2 * i] = DIGITS[bytes[i]! >> 4]!;
+    characters[2 * i + 1] = DIGITS[bytes[i]! & 15]!;
+  }
+  if (characters.length <= CHUNK_CHARACTERS) return textOf(characters);
+  let text = "";
+  for (let at = 0; at < characters.length; at += CHUNK_CHARACTERS)
+    text += textOf(characters.subarray(at, at + CHUNK_CHARACTERS));
+  return text;
+}
+
+const textOf = (characters: Uint8Array): string => Reflect.apply(String.fromCharCode, null, characters);
 
 /** True for an even number of hexadecimal digits, of exactly `length` bytes if given. */
 export const isHex = (value: string, length?: number): boolean =>
