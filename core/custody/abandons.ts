@@ -42,8 +42,8 @@ export interface AbandonParts {
 
 export class Abandons {
   readonly #parts: AbandonParts;
-  /** By request, then `number:digest`. */
-  readonly #known = new Map<string, Map<string, Abandoned>>();
+  /** By request, for as long as the docket keeps it, then `number:digest`. */
+  readonly #known = new WeakMap<KnownMotion, Map<string, Abandoned>>();
 
   constructor(parts: AbandonParts) {
     this.#parts = parts;
@@ -97,17 +97,18 @@ export class Abandons {
   }
 
   /** Tell a peer every promise about a request that this node holds. */
-  republish({ id }: KnownMotion, to: NodeId): void {
-    for (const { promises } of this.#known.get(toHex(id))?.values() ?? []) {
+  republish(entry: KnownMotion, to: NodeId): void {
+    const topic = topicOf(entry.id);
+    for (const { promises } of this.#known.get(entry)?.values() ?? []) {
       for (const [node, wire] of promises) {
-        if (node !== to) this.#parts.emit({ kind: "send", to: [to], wire, topic: topicOf(id), statement: true });
+        if (node !== to) this.#parts.emit({ kind: "send", to: [to], wire, topic, statement: true });
       }
     }
   }
 
-  #of({ id }: KnownMotion): Map<string, Abandoned> {
-    const known = this.#known.get(toHex(id)) ?? new Map<string, Abandoned>();
-    this.#known.set(toHex(id), known);
+  #of(entry: KnownMotion): Map<string, Abandoned> {
+    const known = this.#known.get(entry) ?? new Map<string, Abandoned>();
+    this.#known.set(entry, known);
     return known;
   }
 

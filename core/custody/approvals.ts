@@ -92,6 +92,7 @@ export class Approvals {
     const isNew = this.docket.learn(content, {
       walletOf: (key) => this.walletOf(key),
       isBinding: (entry) => this.#isBinding(entry),
+      isSettled: (entry) => this.#isSettled(entry),
     });
     if (wire !== null) this.#keepProposal(proposal, wire);
     if (!isNew) return;
@@ -128,6 +129,14 @@ export class Approvals {
       intent !== undefined &&
       !intent.ended &&
       [...intent.contents].some(([number, content]) => isHeld(intent, number, content))
+    );
+  }
+
+  /** What is paid and buried is told by the chain from now on. */
+  #isSettled({ request, id }: KnownRequest): boolean {
+    return (
+      request.kind === "payment" &&
+      intentOf(this.#parts.log.state, { wallet: request.wallet, intent: id })?.ended === true
     );
   }
 

@@ -25,8 +25,8 @@ export interface DissentParts {
 
 export class Dissent {
   readonly #parts: DissentParts;
-  /** Slots and voters that were told already. */
-  readonly #told = new Set<string>();
+  /** Slots and voters of a request that were told already. */
+  readonly #told = new WeakMap<KnownMotion, Set<string>>();
   readonly #refuted = new WeakMap<KnownRevision, boolean>();
 
   constructor(parts: DissentParts) {
@@ -37,10 +37,12 @@ export class Dissent {
   note(entry: KnownMotion, known: KnownRevision, round: number, tally: Tally): void {
     const losers = dissenters(tally);
     const refuted = this.#isRefuted(entry, known) ? tally.yes : [];
+    const told = this.#told.get(entry) ?? new Set<string>();
+    this.#told.set(entry, told);
     for (const node of new Set([...refuted, ...losers])) {
-      const slot = `${toHex(entry.id)}/${known.revision.number}.${round}/${node}`;
-      if (this.#told.has(slot)) continue;
-      this.#told.add(slot);
+      const slot = `${known.revision.number}.${round}/${node}`;
+      if (told.has(slot)) continue;
+      told.add(slot);
       const signed = voteOf(entry, known, round, node);
       if (signed !== undefined) this.#tell(entry, known, signed, refuted.includes(node));
     }

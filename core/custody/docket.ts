@@ -21,6 +21,11 @@ import {
 const MAX_REVISIONS = 64;
 /** Requests of one origin that are kept; beyond that, its oldest that binds this node to nothing goes. */
 const MAX_REQUESTS_PER_ORIGIN = 512;
+/**
+ * Of those, requests with nothing left to promise: an origin that was away for some minutes is still answered about them from memory,
+ * and later from the store, as after a restart. A request with its votes takes some 25 KB.
+ */
+const MAX_SETTLED_PER_ORIGIN = 32;
 /** Their revisions, altogether: PSBTs hold the transactions that they spend. */
 const MAX_REVISION_BYTES_PER_ORIGIN = 32 << 20;
 /** Signed votes of one voter on one revision that are kept: two rounds of honest ones and the pair that convicts. */
@@ -58,6 +63,8 @@ export interface DocketQuestions {
   readonly walletOf: (key: Uint8Array) => Wallet | undefined;
   /** Whether this node promised something about a request that is not settled. */
   readonly isBinding: (request: KnownRequest) => boolean;
+  /** Whether all that can be promised about a request has been, and come to its end. */
+  readonly isSettled: (request: KnownRequest) => boolean;
 }
 
 /** What a tally needs to know about the key that a request spends from. */
@@ -127,21 +134,24 @@ export class Docket {
    * Take in a request and perhaps a revision. Throws `DocketRefused` or, for a
    * PSBT that is not a payment of ours, `PaymentRefused`. True if anything was new.
    */
-  learn({ request, revision }: Proposal, { walletOf, isBinding }: DocketQuestions): boolean {
+  learn({ request, revision }: Proposal, questions: DocketQuestions): boolean {
     if (request.cluster !== this.#roster.cluster) throw new DocketRefused("the request is for another cluster");
     if (request.expiresHeight < request.height) throw new DocketRefused("the request ends before it begins");
     const id = requestId(request);
     const known = this.#requests.get(toHex(id));
-    if (known === undefined || revision !== null) this.#makeRoom(request.origin, known, isBinding);
+    if (known === undefined || revision !== null) this.#makeRoom(request.origin, known, questions);
     const entry = known ?? { id, request, revisions: new Map<number, KnownRevision>(), votes: [] };
-    const added = revision !== null && this.#addRevision(entry, revision, walletOf);
+    const added = revision !== null && this.#addRevision(entry, revision, questions.walletOf);
     this.#requests.set(toHex(id), entry);
     return known === undefined || added;
   }
 
   /** A member may propose as much as it likes: it crowds out its own requests only. */
-  #makeRoom(origin: NodeId, wanted: KnownRequest | undefined, isBinding: (request: KnownRequest) => boolean): void {
-    const own = [...this.#requests.values()].filter(({ request }) => request.origin === origin);
+  #makeRoom(origin: NodeId, wanted: KnownRequest | undefined, { isBinding, isSettled }: DocketQuestions): void {
+    const all = [...this.#requests.values()].filter(({ request }) => request.origin === origin);
+    const settled = all.filter((entry) => entry !== wanted && isSettled(entry)).slice(0, -MAX_SETTLED_PER_ORIGIN);
+    for (const { id } of settled) this.#requests.delete(toHex(id));
+    const own = all.filter((entry) => !settled.includes(entry));
     const count = wanted === undefined ? own.length + 1 : own.length;
     const bytes = own.reduce((sum, entry) => sum + revisionBytes(entry), 0);
     if (count <= MAX_REQUESTS_PER_ORIGIN && bytes < MAX_REVISION_BYTES_PER_ORIGIN) return;

@@ -38,7 +38,8 @@ export class VoteCount {
   readonly #parts: VoteCountParts;
   readonly #dissent: Dissent;
   readonly #early: SignedVote[] = [];
-  readonly #verdicts = new Set<string>();
+  /** What was told of a request, for as long as the docket keeps it. */
+  readonly #verdicts = new WeakMap<KnownMotion, Set<string>>();
 
   constructor(parts: VoteCountParts) {
     this.#parts = parts;
@@ -91,9 +92,10 @@ export class VoteCount {
     if (tally === undefined) return;
     for (const contradiction of tally.contradictions) this.#parts.accuse(doubleVoteEvidence(contradiction));
     this.#dissent.note(entry, known!, round, tally);
-    const slot = `${toHex(entry.id)}/${number}.${round}/${tally.verdict}`;
-    if (tally.verdict === "open" || this.#verdicts.has(slot)) return;
-    this.#verdicts.add(slot);
+    const told = this.#verdicts.get(entry) ?? new Set<string>();
+    const slot = `${number}.${round}/${tally.verdict}`;
+    if (tally.verdict === "open" || told.has(slot)) return;
+    this.#verdicts.set(entry, told.add(slot));
     const { verdict, exhausted } = tally;
     this.#parts.emit({ kind: "verdict", request: entry.id, revision: number, round, verdict, exhausted });
   }
