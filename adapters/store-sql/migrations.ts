@@ -6,12 +6,14 @@ import type { SchemaDialect } from "./dialect.ts";
 import { history } from "./migration-1-history.ts";
 import { messages } from "./migration-2-messages.ts";
 import { checkpoints } from "./migration-3-checkpoints.ts";
+import { presignatures } from "./migration-4-presignatures.ts";
 
 /** Migrations by name. A name begins with the version it leads to, in four digits, so that names sort by it. */
 export const migrationsFor = (dialect: SchemaDialect): Readonly<Record<string, Migration>> => ({
   "0001-history": history(dialect),
   "0002-messages": messages(dialect),
   "0003-checkpoints": checkpoints(dialect),
+  "0004-presignatures": presignatures(),
 });
 
 const versionOf = (name: string): number => Number.parseInt(name, 10) || 0;

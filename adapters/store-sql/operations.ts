@@ -2,6 +2,7 @@
 import type { NodeId } from "@conclave/consensus";
 import {
   checkLimit,
+  isSameUse,
   NODE_STATUSES,
   PRESIGNATURE_ENDS,
   VIOLATION_TYPES,
@@ -15,7 +16,7 @@ import {
   type Violations,
 } from "@conclave/node";
 import type { Kysely, Selectable } from "kysely";
-import { atomically, inserted, nameOf, plainBytesOrNull, wholeNumber } from "./rows.ts";
+import { atomically, inserted, nameOf, plainBytesOrNull, wholeNumber, wholeNumberOrNull } from "./rows.ts";
 import type { NodeStatusTable, Schema, ViolationTable } from "./schema.ts";
 
 export const violationsOn = (db: Kysely<Schema>): Violations => ({
@@ -56,15 +57,23 @@ const toViolation = (row: Selectable<ViolationTable>): Violation => ({
 export const presignaturesOn = (db: Kysely<Schema>): PresignatureUses => ({
   insert: (use) =>
     atomically(db, async (trx) => {
-      const { presignature, key, request, end, usedAtMs } = use;
+      const { presignature, key, request, revision, attempt, end, nonces, usedAtMs } = use;
       const outcome = await trx
         .insertInto("presignature_usage")
-        .values({ presignature_id: presignature, key_id: key, request_id: request, outcome: end, used_at: usedAtMs })
+        .values({
+          presignature_id: presignature,
+          key_id: key,
+          request_id: request,
+          revision,
+          attempt,
+          outcome: end,
+          nonces,
+          used_at: usedAtMs,
+        })
         .onConflict((conflict) => conflict.column("presignature_id").doNothing())
         .executeTakeFirstOrThrow();
       if (inserted(outcome)) return "saved";
-      const first = (await useOf(trx, presignature))!;
-      return first.end === end && first.request === request && first.key === key ? "known" : "conflict";
+      return isSameUse((await useOf(trx, presignature))!, use) ? "known" : "conflict";
     }),
   get: (presignature) => useOf(db, presignature),
 });
@@ -77,6 +86,9 @@ async function useOf(db: Kysely<Schema>, presignature: string): Promise<Presigna
       presignature: row.presignature_id,
       key: row.key_id,
       request: row.request_id as RequestId | null,
+      revision: wholeNumberOrNull(row.revision),
+      attempt: wholeNumberOrNull(row.attempt),
+      nonces: wholeNumber(row.nonces),
       end: nameOf(PRESIGNATURE_ENDS, row.outcome),
       usedAtMs: wholeNumber(row.used_at),
     }

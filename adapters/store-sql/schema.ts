@@ -144,7 +144,10 @@ export interface PresignatureUseTable {
   presignature_id: string;
   key_id: string;
   request_id: string | null;
+  revision: WholeOrNull;
+  attempt: WholeOrNull;
   outcome: string;
+  nonces: Whole;
   used_at: Whole;
 }
 

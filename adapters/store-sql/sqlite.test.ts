@@ -21,6 +21,7 @@ import type { SchemaDialect } from "./dialect.ts";
 import { eventsOn } from "./events.ts";
 import { messagesOn } from "./messages.ts";
 import { migrate, migrationsFor } from "./migrations.ts";
+import { presignaturesOn } from "./operations.ts";
 import { requestsOn } from "./requests.ts";
 import type { Schema } from "./schema.ts";
 import { openSqlite, shimmed, sqliteSchema } from "./sqlite.ts";
@@ -222,6 +223,36 @@ describe("schema 2", () => {
       await messagesOn(db).upsert(sampleMessage(1));
       await assert.rejects(events.insert(sampleEvent(4, { request: sampleRequest(9).id })), /FOREIGN KEY/);
       await assert.rejects(db.deleteFrom("events").where("id", "=", old.id).execute(), /FOREIGN KEY/);
+      await db.destroy();
+    }),
+  );
+});
+
+describe("schema 4", () => {
+  it(
+    "takes in what schema 3 had no columns for, and no number that nothing can have",
+    withFile(async (file) => {
+      const { dialect, schema } = openSqlite(file);
+      const db = new Kysely<Schema>({ dialect });
+      const { "0004-presignatures": fourth, ...before } = migrationsFor(schema);
+      assert(fourth !== undefined);
+      await migrate(db, before, file);
+      await migrate(db, migrationsFor(schema), file);
+      const uses = presignaturesOn(db);
+      const used = {
+        presignature: "1".repeat(64),
+        key: "2".repeat(64),
+        request: sampleRequest(1).id,
+        revision: 1,
+        attempt: 0,
+        end: "used",
+        nonces: 1,
+        usedAtMs: 3,
+      } as const;
+      for (const wrong of [{ revision: 0 }, { attempt: -1 }, { nonces: -1 }])
+        await assert.rejects(uses.insert({ ...used, ...wrong }), /CHECK constraint/);
+      assert.equal(await uses.insert(used), "saved");
+      assert.deepEqual(await uses.get(used.presignature), used);
       await db.destroy();
     }),
   );

@@ -1,7 +1,7 @@
 import type { Addresses } from "../../store/addresses.ts";
 import type { Nodes } from "../../store/nodes.ts";
 import { checkLimit } from "../../store/pages.ts";
-import type { PresignatureUses } from "../../store/presignature-uses.ts";
+import { isSameUse, type PresignatureUses } from "../../store/presignature-uses.ts";
 import type { Violations } from "../../store/violations.ts";
 import type { Contents } from "./contents.ts";
 import { byText, copied } from "./rows.ts";
@@ -27,7 +27,7 @@ export function presignaturesOver({ presignatures }: Contents): PresignatureUses
       const known = presignatures.get(use.presignature);
       if (known === undefined) presignatures.set(use.presignature, use);
       if (known === undefined) return "saved";
-      return known.end === use.end && known.request === use.request && known.key === use.key ? "known" : "conflict";
+      return isSameUse(known, use) ? "known" : "conflict";
     },
     get: async (presignature) => presignatures.get(presignature),
   };

@@ -60,17 +60,29 @@ export function operationsContract(withStore: WithStore): void {
           presignature: id(7),
           key: id(0xce),
           request: id(1) as RequestId,
+          revision: 1,
+          attempt: 0,
           end: "used",
+          nonces: 1,
           usedAtMs: 9,
         } as const;
-        const burnt = { ...used, presignature: id(8), request: null, end: "burnt" } as const;
-        assert.equal(await presignatures.insert(used), "saved");
-        assert.equal(await presignatures.insert(burnt), "saved");
+        const untaken = { request: null, revision: null, attempt: null } as const;
+        const burnt = { ...used, ...untaken, presignature: id(8), end: "burnt", nonces: 0 } as const;
+        const refused = { ...used, presignature: id(0xd), attempt: 3, end: "burnt", nonces: 0 } as const;
+        for (const end of [used, burnt, refused]) assert.equal(await presignatures.insert(end), "saved");
         assert.equal(await presignatures.insert({ ...used, usedAtMs: 10 }), "known");
-        assert.equal(await presignatures.insert({ ...used, request: id(2) as RequestId }), "conflict");
+        for (const change of [
+          { request: id(2) as RequestId },
+          { key: id(2) },
+          { revision: 2 },
+          { attempt: 1 },
+          { nonces: 2 },
+        ])
+          assert.equal(await presignatures.insert({ ...used, ...change }), "conflict");
         assert.equal(await presignatures.insert({ ...burnt, end: "used" }), "conflict");
         assert.deepEqual(await presignatures.get(id(7)), used);
         assert.deepEqual(await presignatures.get(id(8)), burnt);
+        assert.deepEqual(await presignatures.get(id(0xd)), refused);
         assert.equal(await presignatures.get(id(9)), undefined);
       }),
     );
