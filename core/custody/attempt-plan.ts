@@ -20,6 +20,8 @@ export interface SessionPlan {
   readonly protocol: Protocol<unknown, unknown>;
   readonly ssid: Ssid;
   readonly config: unknown;
+  /** Id of the presignature that it uses up; absent where it makes its own nonce. */
+  readonly presignature?: Uint8Array;
 }
 
 /** What an attempt is for: everything that differs between key generation and signing. */

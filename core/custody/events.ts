@@ -143,6 +143,20 @@ export type CustodyEvent =
     }
   /** This node has parts of presignatures of a key; so many wait for digests. */
   | { readonly kind: "presigned"; readonly key: Uint8Array; readonly request: Uint8Array; readonly waiting: number }
+  /**
+   * A presignature of this node is gone for good: `used` once its partial signature may leave, which the journal said before;
+   * `burnt` if none ever will. For the record only: what was spent is in the journal. `use`: the attempt that took it out; null if
+   * it was burnt where it lay. `nonces`: how many a partial signature answered with.
+   */
+  | {
+      readonly kind: "presignatureEnded";
+      readonly key: Uint8Array;
+      /** Its public id. */
+      readonly presignature: Uint8Array;
+      readonly end: "used" | "burnt";
+      readonly use: PresignatureUse | null;
+      readonly nonces: number;
+    }
   /** This node and a peer made their edge anew. */
   | { readonly kind: "edgeMade"; readonly key: Uint8Array; readonly request: Uint8Array; readonly peer: NodeId }
   /** A key came out of the ceremony of a request; it is used once everybody has certified it. */
@@ -194,5 +208,12 @@ export type CustodyEvent =
   | { readonly kind: "ready" }
   /** Custody neither votes nor signs any more; says why and what to do. */
   | { readonly kind: "sealed"; readonly reason: string };
+
+/** The attempt that took a presignature out. */
+export interface PresignatureUse {
+  readonly request: Uint8Array;
+  readonly revision: number;
+  readonly attempt: number;
+}
 
 export type Emit = (event: CustodyEvent) => void;

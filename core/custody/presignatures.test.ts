@@ -10,12 +10,16 @@ import { SafetyLog } from "./safety-log.ts";
 import { Cluster } from "./testing/cluster.ts";
 import { memoryJournal } from "./testing/memory-journal.ts";
 import { bareDigest, carryOut, message, presign, rekey, signedAt } from "./testing/messages.ts";
-import { approve, propose, sign } from "./testing/payments.ts";
+import { abandon, approve, attemptName, begin, open, propose, sign } from "./testing/payments.ts";
 
 const messageKey = (seed: string, settings = {}): Cluster =>
   new Cluster({ n: 3, t: 2, ecdsa: true, purpose: "messages", seed, settings }).start();
 
 const waiting = (cluster: Cluster, party: number): number => cluster.events(party, "presigned").at(-1)?.waiting ?? 0;
+
+/** What a party said of presignatures that are gone. */
+const ended = (cluster: Cluster, party: number) =>
+  cluster.events(party, "presignatureEnded").map(({ end, use, nonces }) => ({ end, use, nonces }));
 
 /** Rounds that a cluster's parties went through since `from`. */
 const roundsSince = (cluster: Cluster, from: number): ReadonlySet<string> =>
@@ -56,6 +60,15 @@ describe("a presignature in the cluster", () => {
       );
     }
     assert.equal(signatures.size, 3, "every signature has a nonce of its own");
+    for (const party of cluster.all) {
+      const letter = (i: number) => ({ request: message(cluster, { idempotencyKey: `letter ${i}` }).id, revision: 1 });
+      const uses = [0, 1].map((i) => ({ end: "used", use: { ...letter(i), attempt: 0 }, nonces: 1 }));
+      assert.deepEqual(ended(cluster, party), holders.includes(party) ? uses : []);
+    }
+    const told = holders.map((party) => cluster.events(party, "presignatureEnded"));
+    const ids = (events: (typeof told)[number]) => events.map(({ presignature }) => toHex(presignature));
+    assert.deepEqual(ids(told[0]!), ids(told[1]!), "all who hold a part of one know it by the same id");
+    assert.ok(new Set(ids(told[0]!)).size === 2 && told.flat().every(({ key }) => toHex(key) === toHex(cluster.key)));
   });
 
   test("is spent on disk before its partial leaves, and gone after a restart", () => {
@@ -71,6 +84,7 @@ describe("a presignature in the cluster", () => {
       const from = cluster.sent.length;
       sign(cluster, motion);
       assert.ok(!cluster.node(holder).alive);
+      assert.deepEqual(ended(cluster, holder), [], "what may not be on disk is told to nobody");
       const left = cluster.sent.slice(from).filter((frame) => frame.from === holder);
       assert.ok(left.every(({ wire }) => !cluster.reader.open(wire).header.kind.startsWith("step/")));
       cluster.restart(holder);
@@ -104,6 +118,24 @@ describe("a presignature in the cluster", () => {
     const { motion, rounds } = signNow(cluster, "after");
     assert.deepEqual(signedAt(cluster, motion), cluster.all);
     assert.ok(!rounds.has("dkls23/finish"));
+    for (const party of [a, b]) assert.deepEqual(ended(cluster, party), [{ end: "burnt", use: null, nonces: 0 }]);
+  });
+
+  test("is burnt, and no nonce with it, where the locks forbid the partial that it was taken out for", () => {
+    const cluster = messageKey("forbidden");
+    carryOut(cluster, presign(cluster));
+    const holders = cluster.all.filter((party) => waiting(cluster, party) === 1) as [number, number];
+    const motion = message(cluster);
+    propose(cluster, motion);
+    approve(cluster, motion);
+    const coordinator = open(cluster, motion);
+    // After its ack, and before the list of acks is closed.
+    abandon(cluster, holders[0], motion);
+    begin(cluster, coordinator, attemptName(motion));
+    const use = { request: motion.id, revision: 1, attempt: 0 };
+    assert.deepEqual(ended(cluster, holders[0]), [{ end: "burnt", use, nonces: 0 }]);
+    assert.deepEqual(ended(cluster, holders[1]), [{ end: "used", use, nonces: 1 }]);
+    assert.deepEqual(signedAt(cluster, motion), []);
   });
 
   test("that a liar breaks costs one attempt: the next runs all rounds", () => {
@@ -135,9 +167,11 @@ describe("the pool", () => {
     wipe: () => void wiped.push(id),
   });
 
+  const quiet = (): PresignaturePool => new PresignaturePool(log(), () => {});
+
   test("hands each out once: of 100 takers one gets it, and the journal says so before", () => {
     const journal = log();
-    const pool = new PresignaturePool(journal);
+    const pool = new PresignaturePool(journal, () => assert.fail("none is burnt"));
     pool.add(held(1));
     const got = Array.from({ length: 100 }, () => pool.spend(bytes(1), bytes(9))).filter((spent) => spent !== null);
     assert.deepEqual(got, [{ value: 1 }]);
@@ -146,7 +180,7 @@ describe("the pool", () => {
 
   test("never hands out what the journal says is spent, however it came back", () => {
     const journal = log();
-    const pool = new PresignaturePool(journal);
+    const pool = new PresignaturePool(journal, () => assert.fail("none is burnt"));
     pool.add(held(1));
     pool.spend(bytes(1), bytes(9));
     const wiped: number[] = [];
@@ -156,7 +190,7 @@ describe("the pool", () => {
   });
 
   test("offers for one key and path only, another first to every request, and keeps so many", () => {
-    const pool = new PresignaturePool(log());
+    const pool = quiet();
     const wiped: number[] = [];
     for (let id = MAX_PRESIGNATURES; id >= 1; id--) assert.ok(pool.add(held(id, wiped)));
     assert.equal(pool.add(held(100, wiped)), false);
@@ -172,6 +206,27 @@ describe("the pool", () => {
     assert.deepEqual(pool.offers(bytes(1), bytes(201), at(0, 1)), []);
     pool.close();
     assert.equal(wiped.length, MAX_PRESIGNATURES + 1);
+  });
+
+  test("tells of each that it burns, once, and of none that goes with the process", () => {
+    const burnt: number[] = [];
+    const wiped: number[] = [];
+    const pool = new PresignaturePool(log(), ({ id }) => void burnt.push(id[0]!));
+    for (let id = 1; id <= MAX_PRESIGNATURES; id++) pool.add(held(id));
+    assert.equal(pool.add(held(1, wiped)), false);
+    assert.deepEqual(burnt, [], "the first of that id still waits");
+    assert.equal(pool.add(held(100, wiped)), false);
+    assert.deepEqual([burnt, wiped], [[100], [1, 100]]);
+    const at = { path: [0, 1], except: new Set<string>() };
+    const offer = () => pool.offers(bytes(1), bytes(200), at).map(({ id }) => id[0]!);
+    const lost = offer();
+    for (let again = 0; lost.every((id) => offer().includes(id)); again++) assert.ok(again < 100);
+    assert.deepEqual(burnt.slice(1).toSorted(), lost.toSorted());
+    pool.burnWith(bytes(200), 3 as never);
+    assert.equal(burnt.length, 1 + lost.length, "the party holds no part of them");
+    pool.close();
+    assert.equal(burnt.length, 1 + lost.length);
+    assert.deepEqual(offer(), []);
   });
 
   test("holds nothing that a journal or a vault would keep", () => {

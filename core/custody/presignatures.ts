@@ -30,23 +30,29 @@ export interface HeldPresignature {
 
 export class PresignaturePool {
   readonly #log: SafetyLog;
+  readonly #burnt: (presignature: HeldPresignature) => void;
   /** By id, hexadecimal. */
   readonly #held = new Map<string, HeldPresignature>();
   readonly #offered = new Map<string, number>();
 
-  constructor(log: SafetyLog) {
+  /** `burnt`: told of each that ends without anything having taken it, while the process lives. */
+  constructor(log: SafetyLog, burnt: (presignature: HeldPresignature) => void) {
     this.#log = log;
+    this.#burnt = burnt;
   }
 
   /** False if there is no room: then it is wiped. */
   add(presignature: HeldPresignature): boolean {
     const { key, path, id } = presignature;
-    if (!this.hasRoom(key, path, 1) || this.#held.has(toHex(id))) {
-      presignature.wipe();
-      return false;
+    const isKnown = this.#held.has(toHex(id));
+    if (!isKnown && this.hasRoom(key, path, 1)) {
+      this.#held.set(toHex(id), presignature);
+      return true;
     }
-    this.#held.set(toHex(id), presignature);
-    return true;
+    presignature.wipe();
+    // Of one that waits already, what waits goes on to wait.
+    if (!isKnown) this.#burnt(presignature);
+    return false;
   }
 
   hasRoom(key: Uint8Array, path: TweakContext["path"], count: number): boolean {
@@ -82,6 +88,7 @@ export class PresignaturePool {
     this.#held.delete(name);
     this.#offered.delete(name);
     held.wipe();
+    this.#burnt(held);
   }
 
   /**
@@ -109,9 +116,11 @@ export class PresignaturePool {
     }
   }
 
-  /** Burn everything: the process ends. */
+  /** Wipe everything: the process ends. Nobody is told, as nobody would be if it were killed. */
   close(): void {
-    for (const [name, held] of this.#held) this.#burn(name, held);
+    for (const held of this.#held.values()) held.wipe();
+    this.#held.clear();
+    this.#offered.clear();
   }
 
   #of(key: Uint8Array, path: TweakContext["path"]): readonly HeldPresignature[] {

@@ -54,7 +54,11 @@ export const planSigning = (parts: CeremonyParts, task: Task): AttemptPlan | str
     offers: offersFor(parts, { ...task, share, scheme }),
     finishHeld: () => {},
     sessions: (signers, acks, offer) => sessionPlans(parts, { ...task, share, scheme }, { signers, acks, offer }),
-    commit: ({ ssid }, records) => commitPartial(parts, task, { id: ssid, records }),
+    commit: ({ ssid, presignature }, records) => {
+      const { refused } = commitPartial(parts, task, { id: ssid, records });
+      if (presignature !== undefined) presignatureEnded(parts, task, presignature, refused === null ? "used" : "burnt");
+      return { refused };
+    },
     done: (results, signers) =>
       signed(
         parts,
@@ -159,7 +163,7 @@ const sessionPlans = (
     const binding = transcript("custody/presignature", { digest: hash, revision: known.digest, ssid });
     const spent = presignatures.spend(offer, binding);
     if (spent === null) return "its presignature is gone: another attempt was quicker";
-    plans.push({ protocol, ssid, config: presigning.finishConfig(order, spent.value) });
+    plans.push({ protocol, ssid, config: presigning.finishConfig(order, spent.value), presignature: offer });
   }
   return plans;
 };
@@ -182,6 +186,23 @@ const commitPartial = (
   log.commit([...signing.records, ...spending.records]);
   return { refused: null };
 };
+
+/** For the record, once the journal has it: a presignature that was taken out ends here, whatever becomes of the attempt. */
+const presignatureEnded = (
+  { emit }: CeremonyParts,
+  { entry, known, subject: { attempt } }: Task,
+  presignature: Uint8Array,
+  end: "used" | "burnt",
+): void =>
+  emit({
+    kind: "presignatureEnded",
+    key: entry.request.wallet,
+    presignature,
+    end,
+    use: { request: entry.id, revision: known.revision.number, attempt },
+    // One partial signature, and one nonce of the presignature that it answers with.
+    nonces: end === "used" ? 1 : 0,
+  });
 
 /** Everything has its signature: tell the members that did not sign, and publish. */
 const signed = (
