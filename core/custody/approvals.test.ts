@@ -207,8 +207,8 @@ describe("votes that do not count", () => {
     let [rows, requests] = [0, 0];
     /** Party 1's yes in a slot of its own, and the vote of party 2 that would approve. */
     const next = (): { paid: Payment; round: number; honest: Vote } => {
-      // A node keeps 16 votes of one voter on one revision.
-      if (paid === undefined || round > 30) {
+      // A node keeps 8 rounds of one voter on one revision.
+      if (paid === undefined || round > 9) {
         requests += 1;
         paid = payment(cluster, { coins: [coin(requests)], idempotencyKey: `request ${requests}` });
         propose(cluster, paid);

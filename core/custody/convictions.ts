@@ -1,5 +1,5 @@
 /** What follows when something is proven against a node: it is recorded, everybody is told, and its votes count no more. */
-import type { Ban, Evidence, NodeId } from "@conclave/consensus";
+import type { Conviction, Evidence, NodeId } from "@conclave/consensus";
 import type { Envelope, HeaderFields } from "./envelope.ts";
 import type { Emit } from "./events.ts";
 import type { Tribunal } from "./tribunal.ts";
@@ -26,18 +26,19 @@ export class Convictions {
   accuse(evidence: Evidence): void {
     const { self, tribunal, others, emit, nowMs, recount } = this.#parts;
     const conviction = tribunal.judge(evidence, nowMs());
-    if (conviction === null || conviction.node === self) return;
-    this.#tell(conviction, others());
+    if (conviction === null) return;
+    // Against itself too: somebody else holds its keys, and its operator has to hear of it. The others were told by whoever found it.
+    if (conviction.node !== self) this.#tell(conviction, others());
     emit({ kind: "violation", node: conviction.node, violation: evidence.kind, evidence: conviction.evidence });
     recount();
   }
 
-  /** What this node convicted others of, to peers that may not have heard: it, or they, were away when it happened. */
+  /** Everything this node convicted others of, to peers that may not have heard: it, or they, were away when it happened. */
   tellAll(peers: readonly NodeId[]): void {
-    for (const ban of this.#parts.tribunal.bans()) this.#tell(ban, peers);
+    for (const conviction of this.#parts.tribunal.convictions()) this.#tell(conviction, peers);
   }
 
-  #tell({ node, evidence }: Pick<Ban, "node" | "evidence">, peers: readonly NodeId[]): void {
+  #tell({ node, evidence }: Conviction, peers: readonly NodeId[]): void {
     const { wire } = this.#parts.seal({ kind: "evidence" }, evidence);
     const to = peers.filter((peer) => peer !== node);
     if (to.length > 0) this.#parts.emit({ kind: "send", to, wire, topic: "evidence", statement: true });

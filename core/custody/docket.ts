@@ -4,9 +4,17 @@
  */
 import { toHex } from "@conclave/bytes";
 import { hashMessage, readPayment, type Outpoint, type PaymentView, type Wallet } from "@conclave/bitcoin";
-import { tally, type Ballot, type NodeId, type Roster, type SignedVote, type Tally } from "@conclave/consensus";
+import {
+  contradicts,
+  tally,
+  type Ballot,
+  type NodeId,
+  type Roster,
+  type SignedVote,
+  type Tally,
+} from "@conclave/consensus";
 import type { Engine } from "@conclave/crypto";
-import type { RevisionName } from "./locks/index.ts";
+import { MAX_REVISION_GAP, type RevisionName } from "./locks/index.ts";
 import {
   requestId,
   revisionDigest,
@@ -28,8 +36,11 @@ const MAX_REQUESTS_PER_ORIGIN = 512;
 const MAX_SETTLED_PER_ORIGIN = 32;
 /** Their revisions, altogether: PSBTs hold the transactions that they spend. */
 const MAX_REVISION_BYTES_PER_ORIGIN = 32 << 20;
-/** Signed votes of one voter on one revision that are kept: two rounds of honest ones and the pair that convicts. */
-const MAX_VOTES_PER_VOTER = 16;
+/**
+ * Rounds of one voter on one revision whose votes are kept, the lowest ones: honest nodes begin with the first and need another only
+ * when a policy changes meanwhile. Of a round one vote is kept, or two that contradict each other.
+ */
+const MAX_ROUNDS_PER_VOTER = 8;
 
 /** What a revision would have the key sign. */
 export type Content =
@@ -174,13 +185,23 @@ export class Docket {
     return true;
   }
 
-  /** Keep a vote whose signature was verified. False if it is known, or one too many of its voter. */
-  addVote(entry: KnownRequest, vote: SignedVote): boolean {
-    const same = entry.votes.filter(({ vote: other }) => other.voter === vote.vote.voter);
-    if (same.some(({ signature }) => toHex(signature) === toHex(vote.signature))) return false;
-    if (same.filter(({ vote: other }) => other.revision === vote.vote.revision).length >= MAX_VOTES_PER_VOTER)
-      return false;
-    entry.votes.push(vote);
+  /**
+   * Keep a vote whose signature was verified. False if it says nothing new, is about a revision that no honest node can have come to
+   * yet, or about a round too high.
+   */
+  addVote(entry: KnownRequest, signed: SignedVote): boolean {
+    const { voter, revision, round } = signed.vote;
+    if (revision > Math.max(0, ...entry.revisions.keys()) + MAX_REVISION_GAP) return false;
+    const own = entry.votes.filter(({ vote }) => vote.voter === voter && vote.revision === revision);
+    const inRound = own.filter(({ vote }) => vote.round === round);
+    if (inRound.length > 1 || inRound.some(({ vote }) => !contradicts(vote, signed.vote))) return false;
+    const rounds = new Set([...own.map(({ vote }) => vote.round), round]);
+    if (rounds.size > MAX_ROUNDS_PER_VOTER) {
+      const highest = Math.max(...rounds);
+      if (highest === round) return false;
+      for (const { vote } of own) if (vote.round === highest) removeVote(entry, vote);
+    }
+    entry.votes.push(signed);
     return true;
   }
 
@@ -203,6 +224,13 @@ export class Docket {
     });
     return tally(this.#engine, { roster: this.#roster, committee, quorum, banned }, ballot, entry.votes);
   }
+}
+
+function removeVote({ votes }: KnownRequest, gone: SignedVote["vote"]): void {
+  votes.splice(
+    votes.findIndex(({ vote }) => vote === gone),
+    1,
+  );
 }
 
 /** Every field that a vote must match to count, apart from what is the voter's own. */

@@ -19,17 +19,25 @@ import { SLOTTED, slotOf, type Envelope } from "./envelope.ts";
 import { evidenceContext, faultProofCodec, type JudgeParts } from "./judge.ts";
 import type { SafetyLog } from "./safety-log.ts";
 
-/** Slots remembered, oldest forgotten first: some 150 signatures of five nodes. Evidence against older ones has aged out. */
-const MAX_SLOTS = 8_192;
-/** And their bytes: whoever fills slots with large bodies pushes out old slots, not the process. */
-const MAX_SLOT_BYTES = 32 << 20;
+/**
+ * Slots of one sender that are remembered, oldest forgotten first: some 150 signatures. Evidence against older ones has aged out; a
+ * liar that fills slots on purpose makes forget its own alone, and has to fill this many to hide one.
+ */
+const MAX_SLOTS = 2_048;
+/** And their bytes: whoever fills slots with large bodies pushes out its own old slots, not the process. */
+const MAX_SLOT_BYTES = 8 << 20;
+
+/** What fills the slots of one sender. */
+interface Slots {
+  readonly wires: Map<string, Uint8Array>;
+  bytes: number;
+}
 
 export class Tribunal {
   readonly #log: SafetyLog;
   readonly #context: EvidenceContext;
   readonly #enforces: boolean;
-  readonly #slots = new Map<string, Uint8Array>();
-  #slotBytes = 0;
+  readonly #slots = new Map<NodeId, Slots>();
   #convictions: Conviction[];
 
   /** `minorityVotes`: whether a vote that a rule proves wrong bans its voter here. */
@@ -56,22 +64,23 @@ export class Tribunal {
   /** Remember what fills a slot. Evidence if its sender filled it differently before. */
   watch(envelope: Envelope): Evidence | null {
     if (!SLOTTED.has(envelope.header.kind)) return null;
+    const slots = this.#slotsOf(envelope.header.sender);
     const slot = toHex(slotOf(envelope.header));
-    const first = this.#slots.get(slot);
+    const first = slots.wires.get(slot);
     if (first === undefined) {
-      this.#slots.set(slot, envelope.wire);
-      this.#slotBytes += envelope.wire.length;
-      while (this.#slots.size > MAX_SLOTS || this.#slotBytes > MAX_SLOT_BYTES) this.#forgetOldest();
+      slots.wires.set(slot, envelope.wire);
+      slots.bytes += envelope.wire.length;
+      while (slots.wires.size > MAX_SLOTS || slots.bytes > MAX_SLOT_BYTES) forgetOldest(slots);
       return null;
     }
     if (equalBytes(first, envelope.wire)) return null;
     return equivocationEvidence(first, envelope.wire);
   }
 
-  #forgetOldest(): void {
-    const [slot, wire] = this.#slots.entries().next().value!;
-    this.#slots.delete(slot);
-    this.#slotBytes -= wire.length;
+  #slotsOf(sender: NodeId): Slots {
+    const known = this.#slots.get(sender) ?? { wires: new Map<string, Uint8Array>(), bytes: 0 };
+    this.#slots.set(sender, known);
+    return known;
   }
 
   /** Verify evidence and record the conviction durably. Null if it proves nothing, or nothing new. */
@@ -83,6 +92,12 @@ export class Tribunal {
     this.#convictions = [...this.#convictions, conviction];
     return conviction;
   }
+}
+
+function forgetOldest(slots: Slots): void {
+  const [slot, wire] = slots.wires.entries().next().value!;
+  slots.wires.delete(slot);
+  slots.bytes -= wire.length;
 }
 
 export function equivocationEvidence(a: Uint8Array, b: Uint8Array): Evidence {

@@ -20,7 +20,7 @@ import type { Docket, KnownMotion, KnownRequest, KnownRevision } from "./docket.
 import type { Emit } from "./events.ts";
 import type { CustodySettings } from "./settings.ts";
 
-/** Votes of one voter that arrive before their requests: kept, so that no order of messages loses one. */
+/** Votes of one voter that arrive before their requests: kept, so that no order of messages loses one. The oldest goes first. */
 const MAX_EARLY_VOTES = 64;
 
 export interface VoteCountParts {
@@ -65,7 +65,9 @@ export class VoteCount {
   #keepEarly(signed: SignedVote): void {
     const own = this.#early.filter(({ vote }) => vote.voter === signed.vote.voter);
     const isKnown = own.some(({ signature }) => equalBytes(signature, signed.signature));
-    if (!isKnown && own.length < MAX_EARLY_VOTES) this.#early.push(signed);
+    if (isKnown) return;
+    if (own.length >= MAX_EARLY_VOTES) this.#early.splice(this.#early.indexOf(own[0]!), 1);
+    this.#early.push(signed);
   }
 
   /** A request or a revision became known: votes on it may have come before. */
