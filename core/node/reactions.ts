@@ -13,6 +13,7 @@ import type { ManualApprovals } from "./manual-approvals.ts";
 import type { Messages } from "./messages.ts";
 import type { Payments } from "./payments.ts";
 import type { Coordination } from "./ports.ts";
+import { keepPresignatureEnd } from "./presignature-history.ts";
 import { requestBytes, requestHex, type PaymentRecords } from "./records.ts";
 import type { Settlement } from "./settlement.ts";
 import type { RequestId } from "./store/ids.ts";
@@ -44,6 +45,7 @@ const NEWS: ReadonlySet<CustodyEvent["kind"]> = new Set([
   "edgeDead",
   "edgeMade",
   "presigned",
+  "presignatureEnded",
   "messageSigned",
   "violation",
   "ready",
@@ -113,6 +115,8 @@ export class Reactions {
         return this.#edgeMade(event);
       case "presigned":
         return this.#parts.coordinator.presigned(event);
+      case "presignatureEnded":
+        return keepPresignatureEnd(this.#parts.context, event);
       case "keyPending":
         return this.#parts.coordinator.keyPending(event);
       case "keyActive":

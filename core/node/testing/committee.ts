@@ -52,18 +52,24 @@ export interface Committee {
 
 export const CLUSTER = "simulated";
 const BURIAL_DEPTH = 3;
+const WALLET = "wallet/regtest";
 
 const made = new Map<string, Committee>();
 
-/** The committee of a size and a scheme. The same for every caller in this process, and for every process. */
-export function committeeOf(size: Size, scheme: Scheme = "frost-secp256k1-taproot"): Committee {
-  const name = `${size.t} of ${size.n}, quorum ${size.q}${scheme === "frost-secp256k1-taproot" ? "" : `, ${scheme}`}`;
-  const known = made.get(name) ?? makeCommittee(size, scheme, name);
+/** The committee of a size, a scheme and a purpose of its key. The same for every caller in this process, and for every process. */
+export function committeeOf(
+  size: Size,
+  scheme: Scheme = "frost-secp256k1-taproot",
+  purpose: KeygenRequestBody["purpose"] = WALLET,
+): Committee {
+  const kind = `${scheme === "frost-secp256k1-taproot" ? "" : `, ${scheme}`}${purpose === WALLET ? "" : `, ${purpose}`}`;
+  const name = `${size.t} of ${size.n}, quorum ${size.q}${kind}`;
+  const known = made.get(name) ?? makeCommittee(size, scheme, purpose, name);
   made.set(name, known);
   return known;
 }
 
-function makeCommittee(size: Size, scheme: Scheme, name: string): Committee {
+function makeCommittee(size: Size, scheme: Scheme, purpose: KeygenRequestBody["purpose"], name: string): Committee {
   const vaults = Array.from({ length: size.n }, () => memoryVault());
   const identities = vaults.map((vault, i) => createIdentity(engine, vault, seededRng(`${name}/identity/${i}`)));
   const roster: Roster = {
@@ -98,7 +104,7 @@ function makeCommittee(size: Size, scheme: Scheme, name: string): Committee {
         settings,
       }),
   );
-  makeKey(custodies, nodes, { ...size, scheme });
+  makeKey(custodies, nodes, { ...size, scheme, purpose });
   const keyed = vaults.map((vault, i) => ({ vault: vault.snapshot(), journal: journals[i]!.snapshot() }));
   const [key] = custodies[0]!.status().keys;
   assert(key !== undefined, "the key generation ends with an active key");
@@ -125,7 +131,7 @@ function withDealtEdges(scheme: SigningScheme, { n }: Size, name: string): Signi
 function makeKey(
   custodies: readonly Custody[],
   nodes: readonly NodeId[],
-  { n, t, q, scheme }: Size & { readonly scheme: Scheme },
+  { n, t, q, scheme, purpose }: Size & Pick<KeygenRequestBody, "scheme" | "purpose">,
 ): void {
   const queue: { readonly to: NodeId; readonly wire: Uint8Array }[] = [];
   let attempt = "";
@@ -148,7 +154,7 @@ function makeKey(
     height: 0,
     expiresHeight: 1_000,
     scheme,
-    purpose: "wallet/regtest",
+    purpose,
     threshold: t,
     quorum: q,
   };

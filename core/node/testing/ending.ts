@@ -93,6 +93,8 @@ async function openLocks({ custody, store }: Machine): Promise<readonly string[]
   const { ready, sealed } = custody.status();
   const found = ready ? [] : [`is not ready: ${sealed ?? "its peers have not confirmed its journal"}`];
   for (const id of custody.unresolved()) {
+    // A message that was signed holds no coins, and no chain will ever settle it.
+    if ((await store.messages.get(id as RequestId)) !== undefined) continue;
     const row = await store.transactions.get(id as RequestId);
     if (row?.state !== "unresolved") found.push(`holds locks of ${short(id)} in ${row?.state}`);
   }

@@ -78,6 +78,8 @@ export interface World {
 
 export interface LifeOptions {
   readonly verbose?: boolean;
+  /** Of the cluster's key; a wallet's if absent. A key for messages holds no coins. */
+  readonly purpose?: "messages";
   /** Ledger height at which life begins. */
   readonly startHeight?: number;
   /** Before anything happens. */
@@ -125,7 +127,7 @@ class Life {
     this.#scenario = scenario;
     this.#options = options;
     this.#powerCuts = seededDice(`power/${scenario.seed}`);
-    this.#committee = committeeOf(scenario.size, scenario.scheme);
+    this.#committee = committeeOf(scenario.size, scenario.scheme, options.purpose);
     this.#wallet = walletOf(this.#committee);
     const { nodes } = this.#committee;
     const liar = scenario.liar === null ? null : nodes[scenario.liar.node]!;
