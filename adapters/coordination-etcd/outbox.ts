@@ -11,6 +11,7 @@ import type { EtcdGateway } from "./gateway.ts";
 import type { Health } from "./health.ts";
 import type { Layout } from "./layout.ts";
 import type { Lease, StatementLeases } from "./leases.ts";
+import { leastNeeded } from "./need.ts";
 import {
   LONGEST_RESTORE_MS,
   MAX_HELD_BYTES,
@@ -36,6 +37,8 @@ interface Held {
   readonly key: string;
   readonly wire: Uint8Array;
   readonly topic: string;
+  /** `maybe`: a write failed, and an answer that did not come says nothing of what was done. */
+  attempt: "none" | "under way" | "maybe" | "done";
   /** Where it stands in etcd; null until it does. */
   written: { readonly revision: bigint; readonly lease: Lease; readonly nth: number } | null;
   /** The watch has shown it there. */
@@ -54,7 +57,10 @@ export class Outbox {
   readonly #held = new Map<string, Held>();
   readonly #topics = new Map<string, Set<string>>();
   readonly #waiting = new Set<Held>();
+  /** Keys that are to go, with where each stood when this node last knew; 0 if it never did. */
   readonly #deletions = new Map<string, bigint>();
+  /** Keys that went while nobody knew whether a write of theirs was done: one that shows up later goes again. */
+  readonly #doubtful = new Set<string>();
   readonly #backoff: Backoff;
   #bytes = 0;
   #writes = 0;
@@ -92,6 +98,7 @@ export class Outbox {
       key,
       wire: statement.wire.slice(),
       topic,
+      attempt: "none",
       written: null,
       isShown: false,
       restorations: 0,
@@ -100,13 +107,14 @@ export class Outbox {
     };
     // A deletion that was not done yet would take away what is published again.
     this.#deletions.delete(key);
+    this.#doubtful.delete(key);
     this.#held.set(key, held);
     this.#bytes += held.wire.length;
     const keys = this.#topics.get(topic) ?? new Set<string>();
     this.#topics.set(topic, keys.add(key));
     this.#waiting.add(held);
     const { maxHeld = MAX_HELD_STATEMENTS } = this.#parts;
-    while (this.#held.size > maxHeld || this.#bytes > MAX_HELD_BYTES) this.#makeRoom();
+    while (this.#held.size > maxHeld || this.#bytes > MAX_HELD_BYTES) this.#makeRoom(held);
     this.#work();
   }
 
@@ -125,6 +133,9 @@ export class Outbox {
   shown(key: string, value: Uint8Array): void {
     const held = this.#held.get(key);
     if (held !== undefined && equalBytes(held.wire, value)) held.isShown = true;
+    if (!this.#doubtful.delete(key)) return;
+    this.#deleteLater(key, 0n);
+    this.#work();
   }
 
   /** The watch begins again, and shows everything anew. */
@@ -183,22 +194,24 @@ export class Outbox {
     this.#work();
   }
 
-  #makeRoom(): void {
-    const oldest: Held = this.#held.values().next().value!;
-    if (oldest.written === null) this.#drop(oldest, "too many wait for etcd");
-    else this.#release(oldest);
+  #makeRoom(newest: Held): void {
+    const topics = [...this.#held.values()].map(({ topic, key }) => ({ topic, key }));
+    const goes = this.#held.get(leastNeeded(topics)) ?? newest;
+    this.#drop(goes, "too many are open at once");
   }
 
   #drop(held: Held, reason: string): void {
     this.dropped += 1;
     this.#parts.health.tell("dropped", `statements are left to the mesh: ${reason}`);
-    this.#forget(held);
+    this.#release(held);
   }
 
   /** Take it away from etcd too. */
   #release(held: Held): void {
     this.#forget(held);
-    if (held.written !== null) this.#deleteLater(held.key, held.written.revision);
+    if (held.attempt === "maybe") this.#doubt(held.key);
+    // One that is on its way is deleted when its answer is there.
+    if (held.attempt === "maybe" || held.attempt === "done") this.#deleteLater(held.key, held.written?.revision ?? 0n);
   }
 
   #forget(held: Held): void {
@@ -213,7 +226,13 @@ export class Outbox {
   }
 
   #deleteLater(key: string, revision: bigint): void {
-    if (this.#deletions.size < MAX_WAITING_DELETIONS && !this.#isClosed) this.#deletions.set(key, revision);
+    if (this.#isClosed || this.#held.has(key)) return;
+    if (this.#deletions.size < MAX_WAITING_DELETIONS) this.#deletions.set(key, revision);
+  }
+
+  #doubt(key: string): void {
+    this.#doubtful.add(key);
+    if (this.#doubtful.size > MAX_WAITING_DELETIONS) this.#doubtful.delete(this.#doubtful.values().next().value!);
   }
 
   #work(): void {
@@ -256,8 +275,10 @@ export class Outbox {
   }
 
   async #write(held: Held): Promise<void> {
+    held.attempt = "under way";
     try {
       const written = await this.#put(held);
+      held.attempt = "done";
       this.#backoff.succeeded();
       this.#parts.health.recovered();
       if (held.isWithdrawn) return this.#deleteLater(held.key, written.revision);
@@ -271,10 +292,16 @@ export class Outbox {
   #writeFailed(held: Held, error: unknown): void {
     if (this.#isClosed) return;
     this.#parts.health.failed(error);
-    if (held.isWithdrawn) return;
-    // It would be refused for ever, and everything behind it would wait.
-    if (error instanceof EtcdRefused && isTooLarge(error)) return this.#drop(held, error.message);
-    this.#waiting.add(held);
+    held.attempt = "maybe";
+    if (held.isWithdrawn) {
+      this.#doubt(held.key);
+      this.#deleteLater(held.key, 0n);
+    } else if (error instanceof EtcdRefused && isTooLarge(error)) {
+      // It would be refused for ever, and everything behind it would wait.
+      return this.#drop(held, error.message);
+    } else {
+      this.#waiting.add(held);
+    }
     this.#rest();
   }
 
@@ -297,14 +324,20 @@ export class Outbox {
     throw new EtcdRefused(gateway.endpoint, CODES.aborted, "somebody else keeps writing this node's statement");
   }
 
+  /** Whatever stands in its place by now: written again, by an earlier life of this node, or under another lease. */
   async #delete(key: string, revision: bigint): Promise<void> {
+    let expected = revision;
     try {
-      await remove(this.#parts.gateway, key, revision);
-      this.#backoff.succeeded();
+      for (let tries = 0; tries < MAX_SWAPS && !this.#held.has(key); tries++) {
+        const { done, found } = await remove(this.#parts.gateway, key, expected);
+        this.#backoff.succeeded();
+        if (done || found === null) return;
+        expected = found.modRevision;
+      }
     } catch (error) {
       if (this.#isClosed) return;
       this.#parts.health.failed(error);
-      if (!this.#held.has(key)) this.#deleteLater(key, revision);
+      this.#deleteLater(key, expected);
       this.#rest();
     }
   }
