@@ -112,7 +112,16 @@ export function resolveConfig(
   env: Readonly<Record<string, string | undefined>>,
   flags: Readonly<Partial<Record<Key, string | undefined>>> = {},
 ): ResolvedConfig {
-  const fromFile = readFile(file);
+  return resolveValues(file, readFile(file), env, flags);
+}
+
+/** The same of what is going to be written into the file. Throws `ConfigWrong`. */
+export function resolveValues(
+  file: string,
+  fromFile: Readonly<Record<string, unknown>>,
+  env: Readonly<Record<string, string | undefined>>,
+  flags: Readonly<Partial<Record<Key, string | undefined>>> = {},
+): ResolvedConfig {
   const fromEnvironment = environmentValues(env);
   const fromFlags = Object.fromEntries(
     Object.entries(flags).flatMap(([key, text]) =>

@@ -31,6 +31,8 @@ export interface Folder {
   readonly chainFile: string;
   readonly esploraFile: string;
   readonly rosterFile: string;
+  /** What `up` wrote into the nodes' configurations. */
+  readonly upSettingsFile: string;
   nodeDir(name: string): string;
 }
 
@@ -41,6 +43,7 @@ export const folderAt = (root: string): Folder => ({
   chainFile: join(root, "regtest.chain"),
   esploraFile: join(root, "esplora-url"),
   rosterFile: join(root, "roster"),
+  upSettingsFile: join(root, "up-settings.json"),
   nodeDir: (name) => join(root, name),
 });
 
@@ -130,10 +133,9 @@ function nodeFolders({ root }: Folder): readonly string[] {
  */
 export function eraseNetwork(folder: Folder): void {
   for (const path of nodeFolders(folder)) rmSync(path, { recursive: true, force: true });
-  const { passwordFile, tokenFile, chainFile, esploraFile, rosterFile } = folder;
-  for (const file of [passwordFile, tokenFile, chainFile, esploraFile, rosterFile, networkPath(folder)]) {
-    rmSync(file, { force: true });
-  }
+  const { passwordFile, tokenFile, chainFile, esploraFile, rosterFile, upSettingsFile } = folder;
+  const files = [passwordFile, tokenFile, chainFile, esploraFile, rosterFile, upSettingsFile, networkPath(folder)];
+  for (const file of files) rmSync(file, { force: true });
   // What a network of processes has besides.
   for (const name of ["ca", "relay.log"]) rmSync(join(folder.root, name), { recursive: true, force: true });
 }

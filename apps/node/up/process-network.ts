@@ -1,5 +1,5 @@
 /** The local network with every node in a process of its own: its folder, its keys, its API, and a real network between them. */
-import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { assert } from "@conclave/bytes";
@@ -8,26 +8,17 @@ import type { Charter, SignedCard, TransportName } from "@conclave/consensus";
 import type { Notice } from "@conclave/node";
 import { needsCertificate } from "../cluster/child-founding.ts";
 import { rosterOf } from "../cluster/founding.ts";
-import { schemaOf } from "../cluster/history.ts";
 import { isFounded, nodeFolderAt, readCharter } from "../cluster/node-folder.ts";
-import { writePrivate } from "../cluster/private-files.ts";
 import { openChain, type OpenChain } from "./chain.ts";
 import { FolderUnusable, hasStarted, writeRoster, type Folder, type LocalNetwork } from "./folder.ts";
 import { localAuthority, type LocalAuthority } from "./local-authority.ts";
 import { startRelayProcess, type RelayProcess } from "./relay-process.ts";
 import type { LocalCluster } from "./local-cluster.ts";
 import type { NetworkOptions } from "./network.ts";
+import { configFileOf, writeConfigs, type Services } from "./node-configs.ts";
 import { NodeProcess } from "./node-process.ts";
-import { esploraAddress, meshPort, RELAY_PORT_OFFSET } from "./ports.ts";
+import { RELAY_PORT_OFFSET } from "./ports.ts";
 import type { Speaker } from "./speaker.ts";
-
-/** Servers that operators run beside their nodes, in place of what every node has built in. */
-export interface Services {
-  /** Histories in schemas of this PostgreSQL server. */
-  readonly postgresUrl?: string;
-  /** Statements also through this etcd. */
-  readonly etcdEndpoints?: readonly string[];
-}
 
 export interface ProcessNetworkOptions extends Omit<NetworkOptions, "log"> {
   readonly transport: TransportName;
@@ -58,7 +49,7 @@ export class ProcessNetwork implements LocalCluster {
     const isNew = !network.names.some((name) => isFounded(nodeFolderAt(folder.nodeDir(name)))) || !hasStarted(folder);
     if (isNew) forgetHalfFounded(folder, network);
     else checkTransport(folder, network, transport);
-    network.names.forEach((name, i) => writeConfig(options, name, i));
+    writeConfigs(options);
     const relay = transport === "relay" ? startRelayProcess(folder, portBase + RELAY_PORT_OFFSET) : null;
     // Processes first: they have most to do, and the chain opens meanwhile.
     const links = new Links(network.names.length);
@@ -165,7 +156,7 @@ export class ProcessNetwork implements LocalCluster {
 function startProcess({ folder, network, notify }: ProcessNetworkOptions, index: number): NodeProcess {
   const name = network.names[index]!;
   const dir = folder.nodeDir(name);
-  const place = { name, configFile: join(dir, "config.json"), logFile: join(dir, "node.log") };
+  const place = { name, configFile: configFileOf(folder, name), logFile: join(dir, "node.log") };
   return new NodeProcess(place, (notice) => notify(index, notice));
 }
 
@@ -238,37 +229,6 @@ function checkTransport(folder: Folder, { names }: LocalNetwork, transport: Tran
 
 /** TLS takes the place of QUIC without another charter: same certificates, same addresses. */
 const isTlsForQuic = (agreed: TransportName, wanted: TransportName): boolean => agreed === "quic" && wanted === "tls";
-
-/** What the node's own file says; ports follow the command line at every start. */
-function writeConfig(
-  { folder, network, portBase, allowDigests, settings, transport, services }: ProcessNetworkOptions,
-  name: string,
-  index: number,
-): void {
-  const dir = folder.nodeDir(name);
-  mkdirSync(dir, { recursive: true, mode: 0o700 });
-  chmodSync(dir, 0o700);
-  const config = {
-    name,
-    password_file: "../vault-password",
-    api_port: portBase + index,
-    api_token_file: "../api-token",
-    listen_quic: `127.0.0.1:${meshPort(portBase, index)}`,
-    listen_libp2p: [`/ip4/127.0.0.1/tcp/${meshPort(portBase, index)}`],
-    relays: [`http://127.0.0.1:${portBase + RELAY_PORT_OFFSET}`],
-    esplora_url: esploraAddress(portBase),
-    allow_digests: allowDigests,
-    tls: transport === "tls",
-    ...(services?.postgresUrl !== undefined && {
-      postgres_url: services.postgresUrl,
-      // Networks of several folders may share a server.
-      postgres_schema: `${schemaOf(name)}_${network.genesis_ms.toString(36)}`,
-    }),
-    ...(services?.etcdEndpoints !== undefined && { etcd_endpoints: services.etcdEndpoints }),
-    ...settings?.(index),
-  };
-  writePrivate(join(dir, "config.json"), `${JSON.stringify(config, null, 2)}\n`);
-}
 
 /** Which nodes reach which, as they say themselves. */
 class Links {

@@ -85,9 +85,24 @@ describe("conclave up, with a process for every node", () => {
         [2, true, false],
       );
     }
+    const written = JSON.parse(readFileSync(fileOf("node1", "config.json"), "utf8")) as Record<string, unknown>;
+    const policy = { max_payment_sats: 5_000_000 };
+    writeFileSync(fileOf("node1", "config.json"), JSON.stringify({ ...written, policy }));
     const again = await run(up("--once", "--json"));
     assert.equal(again.code, 0, again.stderr);
     assert.equal(last(again.stdout)["address"], address, "the same wallet");
+    const kept = JSON.parse(readFileSync(fileOf("node1", "config.json"), "utf8")) as Record<string, unknown>;
+    assert.deepEqual(kept["policy"], policy, "what the operator wrote");
+    const ignored = await run(up("--once", "--in-process"));
+    assert.deepEqual(
+      [ignored.code, /node1.config\.json sets "policy"/.test(ignored.stderr)],
+      [1, true],
+      ignored.stderr,
+    );
+    writeFileSync(fileOf("node1", "config.json"), JSON.stringify({ ...written, polcy: policy }));
+    const misspelt = await run(up("--once"));
+    assert.deepEqual([misspelt.code, /did you mean "policy"/.test(misspelt.stderr)], [2, true], misspelt.stderr);
+    writeFileSync(fileOf("node1", "config.json"), JSON.stringify(written));
   });
 
   test("its nodes end with it, however it ends, and the next start goes on", async () => {

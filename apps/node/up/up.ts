@@ -25,7 +25,7 @@ import { mineAsTheyCome } from "./mining.ts";
 import { RunningNetwork } from "./network.ts";
 import { Notices } from "./notices.ts";
 import { checkPorts } from "./ports.ts";
-import type { Services } from "./process-network.ts";
+import { putBack, refuseSettings, takeConfigs, type Services } from "./node-configs.ts";
 import { startProgress, type Progress } from "./progress.ts";
 import { secondAccount, type SecondAccount } from "./second-account.ts";
 import { welcome } from "./welcome.ts";
@@ -73,6 +73,7 @@ export async function up(options: UpOptions): Promise<number> {
   const folder = folderAt(options.data);
   const lock = lockFolder(folder.root);
   let isNew = false;
+  let taken: ReadonlyMap<string, string> = new Map();
   try {
     const existing = options.fresh ? null : existingNetwork(folder, options.asked);
     const { names } = existing ?? options.shape;
@@ -81,12 +82,16 @@ export async function up(options: UpOptions): Promise<number> {
     await checkPorts(options.portBase, names.length, transport);
     isNew = existing === null;
     if (options.fresh) eraseNetwork(folder);
+    taken = takeConfigs(folder, names);
     const network = existing ?? makeNetwork(folder, options.shape, progress);
     if (existing !== null) progress.detail(`going on with the network in ${folder.root}`);
     return await run(options, { folder, network, transport, progress, interrupted });
   } catch (error) {
     // A first start that failed before its nodes were up leaves nothing behind; one that got further is gone on with.
-    if (isNew && !hasStarted(folder)) eraseNetwork(folder);
+    if (isNew && !hasStarted(folder)) {
+      eraseNetwork(folder);
+      putBack(taken);
+    }
     throw error;
   } finally {
     lock.release({ remove: lock.made && !hasStarted(folder) });
@@ -135,6 +140,7 @@ interface Place {
 async function run(options: UpOptions, { folder, network, transport, progress, interrupted }: Place): Promise<number> {
   const { names, threshold, quorum } = network;
   const { portBase, allowDigests, services } = options;
+  if (transport === null) refuseSettings(folder, network);
   const notices = new Notices();
   const where = transport === null ? "" : `, each in a process of its own, over ${transport}`;
   progress.detail(`opening the vaults, journals and histories of ${names.length} nodes${where}`);
