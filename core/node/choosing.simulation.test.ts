@@ -25,6 +25,11 @@ test("asked of one node at once, each has coins of its own from the first", asyn
   assert.deepEqual(await revisionsOf(wishes), [1, 1, 1]);
 });
 
+test("asked of several nodes while a payment is under way, each chooses coins of its own", async () => {
+  const wishes = [0, 1, 2, 3].map((n) => wish(n, { atMs: n === 0 ? 1_000 : 1_600, node: n }));
+  assert.deepEqual(await revisionsOf(wishes, 24), [1, 1, 1, 1]);
+});
+
 test("asked of several nodes at once, whoever loses a coin does not lose the next to the same", async () => {
   const wishes = [0, 1, 2].map((n) => wish(n, { atMs: 1_000, node: n }));
   const revisions = await revisionsOf(wishes, 12);

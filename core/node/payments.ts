@@ -192,7 +192,7 @@ export class Payments {
     while (this.#chosen.size > MAX_CHOSEN) this.#chosen.delete(this.#chosen.keys().next().value!);
   }
 
-  /** Each node has coins that it tries first once it lost some to another node's payment: they do not choose alike again. */
+  /** Each node has coins that it tries first while other payments are under way: they do not all choose the same. */
   #prefers({ txid, vout }: Outpoint): boolean {
     const ids = this.#context.roster.nodes.map(({ id }) => id).toSorted();
     return (Number.parseInt(txid.slice(0, 8), 16) + vout) % ids.length === ids.indexOf(this.#context.self);
@@ -215,7 +215,8 @@ export class Payments {
     const { scriptPubKey } = parseAddress(payment.recipient, wallet.network);
     const own = toHex(id);
     const free = coins.filter(({ outpoint }) => (this.#chosen.get(outpointKey(outpoint)) ?? own) === own);
-    const preferred = avoid.size === 0 ? [] : free.filter(({ outpoint }) => this.#prefers(outpoint));
+    // Where others pay too, nodes that choose alike lose a round of votes each time.
+    const preferred = avoid.size + held.length === 0 ? [] : free.filter(({ outpoint }) => this.#prefers(outpoint));
     const choose = (among: readonly Coin[]): Selection =>
       selectCoins({
         scriptType: wallet.scriptType,

@@ -19,24 +19,24 @@ const SETTLES_MS = 500;
 const BYTES_PER_MIB = 1 << 20;
 
 export interface LiveMemory {
-  /** Of the main thread's objects. */
+  /** Of the objects of all threads: the node's own and custody's. */
   readonly heapMib: number;
-  /** Of the whole process, its other threads' garbage included. */
+  /** Of the whole process. */
   readonly rssMib: number;
 }
 
-/** Collects the garbage of a node's main thread and tells what is left. Throws if its debugger does not wake. */
+/** Collects the garbage of a node's threads and tells what is left. Throws if its debugger does not wake. */
 export async function liveMemory(cluster: FaultyCluster, place: number): Promise<LiveMemory> {
   const debugger_ = await Debugger.of(await address(cluster, place));
   try {
-    await debugger_.ask("HeapProfiler.collectGarbage");
-    await debugger_.ask("HeapProfiler.collectGarbage");
+    const threads = await debugger_.threads();
+    for (const ask of [...threads, ...threads]) await ask("HeapProfiler.collectGarbage");
     await delay(SETTLES_MS);
-    const { result } = (await debugger_.ask("Runtime.evaluate", {
-      expression: "process.memoryUsage().heapUsed",
-    })) as { readonly result: { readonly value: number } };
+    let heapBytes = 0;
+    for (const ask of threads)
+      heapBytes += ((await ask("Runtime.getHeapUsage")) as { readonly usedSize: number }).usedSize;
     return {
-      heapMib: Math.round(result.value / BYTES_PER_MIB),
+      heapMib: Math.round(heapBytes / BYTES_PER_MIB),
       rssMib: memoryOf(cluster.process(place).pid).nowMib,
     };
   } finally {
@@ -83,17 +83,33 @@ async function address(cluster: FaultyCluster, place: number): Promise<string> {
   }
 }
 
+/** One thread's debugger: a method and its parameters, as V8's inspector protocol names them. */
+type Ask = (method: string, params?: Readonly<Record<string, unknown>>) => Promise<unknown>;
+
+/** What a debugger says: an answer to what was asked, or news. */
+interface Said {
+  readonly id?: number;
+  readonly result?: unknown;
+  readonly method?: string;
+  readonly params?: { readonly sessionId: string; readonly message: string };
+}
+
 class Debugger {
   readonly #socket: WebSocket;
   readonly #waiting = new Map<number, (result: unknown) => void>();
+  /** Sessions of the process's other threads. */
+  readonly #workers: string[] = [];
   #asked = 0;
 
   private constructor(socket: WebSocket) {
     this.#socket = socket;
-    socket.addEventListener("message", ({ data }) => {
-      const { id, result } = JSON.parse(String(data)) as { readonly id?: number; readonly result?: unknown };
-      if (id !== undefined) this.#waiting.get(id)?.(result);
-    });
+    socket.addEventListener("message", ({ data }) => this.#hear(JSON.parse(String(data)) as Said));
+  }
+
+  #hear({ id, result, method, params }: Said): void {
+    if (id !== undefined) this.#waiting.get(id)?.(result);
+    if (method === "NodeWorker.attachedToWorker") this.#workers.push(params!.sessionId);
+    if (method === "NodeWorker.receivedMessageFromWorker") this.#hear(JSON.parse(params!.message) as Said);
   }
 
   static async of(url: string): Promise<Debugger> {
@@ -105,11 +121,35 @@ class Debugger {
     return new Debugger(socket);
   }
 
-  ask(method: string, params: Readonly<Record<string, unknown>> = {}): Promise<unknown> {
+  /** The main thread first; the others that run now. */
+  async threads(): Promise<readonly Ask[]> {
+    await this.#ask("NodeWorker.enable", { waitForDebuggerOnStart: false });
+    return [
+      (method, params) => this.#ask(method, params),
+      ...this.#workers.map(
+        (session): Ask =>
+          (method, params) =>
+            this.#askWorker(session, method, params),
+      ),
+    ];
+  }
+
+  #ask(method: string, params: Readonly<Record<string, unknown>> = {}): Promise<unknown> {
+    return this.#answered((id) => this.#socket.send(JSON.stringify({ id, method, params })));
+  }
+
+  #askWorker(sessionId: string, method: string, params: Readonly<Record<string, unknown>> = {}): Promise<unknown> {
+    return this.#answered((id) => {
+      const message = JSON.stringify({ id, method, params });
+      void this.#ask("NodeWorker.sendMessageToWorker", { sessionId, message });
+    });
+  }
+
+  #answered(send: (id: number) => void): Promise<unknown> {
     const id = ++this.#asked;
     return new Promise((resolve) => {
       this.#waiting.set(id, resolve);
-      this.#socket.send(JSON.stringify({ id, method, params }));
+      send(id);
     });
   }
 
