@@ -40,6 +40,8 @@ export interface EtcdStatus {
   readonly revision: string;
   /** For how long the watch has not shown what this node wrote last; some milliseconds while it is alive. */
   readonly unseenMs: number;
+  /** For how long neither the watch nor a listing has shown anything new; some seconds while nodes beat. */
+  readonly silentMs: number;
   /** Whether etcd's members have a leader, without whom nothing is written. */
   readonly leaderKnown: boolean;
   /** What etcd says is wrong with itself, such as NOSPACE. */
@@ -169,7 +171,7 @@ class Member implements EtcdCoordination {
   }
 
   status(): EtcdStatus {
-    const { health } = this.#parts;
+    const { health, clock } = this.#parts;
     const { state, endpoint, lastSuccessMs, problem, leaderKnown, alarms } = health;
     const { held, waiting, dropped } = this.#outbox;
     return {
@@ -184,6 +186,7 @@ class Member implements EtcdCoordination {
       dropped,
       revision: (this.#watcher?.revision ?? 0n).toString(),
       unseenMs: this.#presence.unseenMs,
+      silentMs: this.#watcher === null ? 0 : clock.nowMs() - this.#watcher.movedMs,
       present: this.#presence.present,
       leaderHint: this.#presence.leader,
     };

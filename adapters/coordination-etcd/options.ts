@@ -69,7 +69,12 @@ const MAX_ENDPOINTS = 16;
 const CLUSTER_NAME = /^[A-Za-z0-9._-]{1,64}$/;
 
 /** Throws `EtcdMisconfigured`, which says what to change and holds no secret. */
-export function checkOptions({ endpoints, tls = {}, credentials, cluster }: EtcdOptions): readonly URL[] {
+export function checkOptions({
+  endpoints,
+  tls = {},
+  credentials,
+  cluster,
+}: Pick<EtcdOptions, "endpoints" | "tls" | "credentials" | "cluster">): readonly URL[] {
   if (endpoints.length === 0 || endpoints.length > MAX_ENDPOINTS)
     throw new EtcdMisconfigured(`etcd needs 1 to ${MAX_ENDPOINTS} endpoints, and ${endpoints.length} are given`);
   if (!CLUSTER_NAME.test(cluster) || /^\.+$/.test(cluster))

@@ -18,6 +18,7 @@ import { Observation } from "./observe/observation.ts";
 import { operatorView } from "./observe/operator-view.ts";
 import type { PreparedNode } from "./prepared-node.ts";
 import { nodeService } from "./service.ts";
+import { timelyService } from "./timely-service.ts";
 
 export interface ClusterNodeOptions {
   readonly prepared: PreparedNode;
@@ -90,16 +91,19 @@ async function openParts(options: ClusterNodeOptions, opened: (() => Promise<voi
     },
   });
   observation.begin(node, chain);
-  const service = nodeService({
-    node,
-    store,
-    roster,
-    self,
-    network,
-    quorum,
-    startedAtMs: Date.now(),
-    points: () => observation.points(),
-  });
+  const service = timelyService(
+    nodeService({
+      node,
+      store,
+      roster,
+      self,
+      network,
+      quorum,
+      startedAtMs: Date.now(),
+      points: () => observation.points(),
+    }),
+    { watch: observation.storeWatch, probe: () => store.nodes.get(self) },
+  );
   const http = await startHttp({
     service,
     operator: operatorView(observation, { node: self, roster }),

@@ -37,12 +37,17 @@ export function nodeService(parts: ServiceParts): NodeService {
 
     async ready() {
       const points = await parts.points();
-      const reasons = points.flatMap(({ ok, name, detail }) => (ok ? [] : [{ name, detail }]));
+      const reasons = points.flatMap(({ state, name, detail }) => (state === "failed" ? [{ name, detail }] : []));
       if (reasons.length > 0) {
         const told = reasons.map(({ detail }) => detail).join("; ");
         throw new ServiceError("not-ready", told, { retryAfterSeconds: 5, reasons });
       }
-      return { ready: true, checks: points.map(({ name, detail }) => ({ name, detail })) };
+      const isWell = points.every(({ state }) => state === "ok");
+      return {
+        ready: true,
+        status: isWell ? "ok" : "degraded",
+        checks: points.map(({ name, state, detail }) => ({ name, ok: state === "ok", detail })),
+      };
     },
 
     createTransaction: ({ body, idempotencyKey }) =>

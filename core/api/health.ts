@@ -13,10 +13,13 @@ export type Health = z.output<typeof health>;
 
 export const readiness = z.object({
   ready: z.literal(true),
+  status: z
+    .enum(["ok", "degraded"])
+    .describe("Degraded: requests are taken, and an operator should look at the checks that are not ok"),
   checks: z
-    .array(z.object({ name: z.string().max(32), detail: z.string() }))
+    .array(z.object({ name: z.string().max(32), ok: z.boolean(), detail: z.string() }))
     .max(32)
-    .describe("What was looked at: ledger, peers, share, clock, chain"),
+    .describe("What was looked at: ledger, peers, share, clock, chain, coordination, and what is wrong with it"),
 });
 
 export type Readiness = z.output<typeof readiness>;

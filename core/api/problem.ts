@@ -39,6 +39,7 @@ export const PROBLEMS = {
   "not-ready": { status: 503, title: "The node is not ready" },
   "cluster-halted": { status: 503, title: "Too few nodes to sign" },
   "chain-unreachable": { status: 503, title: "The Bitcoin network cannot be reached" },
+  "store-unavailable": { status: 503, title: "The node cannot reach its history" },
   overloaded: { status: 503, title: "The node is too busy" },
 } as const satisfies Readonly<Record<string, { readonly status: number; readonly title: string }>>;
 

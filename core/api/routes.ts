@@ -65,6 +65,7 @@ export const COMMON_PROBLEMS: readonly ProblemName[] = [
   "too-many-requests",
   "internal",
   "overloaded",
+  "store-unavailable",
 ];
 
 /** Problems of approving and rejecting. */

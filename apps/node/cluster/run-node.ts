@@ -96,6 +96,7 @@ async function start({ config, path, folder, prepared, log, parent }: Parts): Pr
     path,
     report: reports.coordination,
   });
+  observation.watchEtcd(coordination.etcd);
   const transport = await openNetwork({ self, membership, folder, config, observe: reports.network });
   return startClusterNode({
     prepared,
@@ -112,7 +113,7 @@ async function start({ config, path, folder, prepared, log, parent }: Parts): Pr
       burialDepth: config.burial_depth,
     },
     transport,
-    coordination,
+    coordination: coordination.make,
     observation,
     esploraUrl: config.esplora_url,
     genesisMs: charter.genesisMs,

@@ -4,6 +4,9 @@ import { openEsplora } from "@conclave/bitcoin-esplora";
 import { networks } from "@conclave/bitcoin";
 import { ChainLied } from "@conclave/node";
 import type { PeerCard } from "@conclave/consensus";
+import { etcdAccess } from "../cluster/coordination.ts";
+import { pathIn } from "../cluster/init/node-dir.ts";
+import { troubleWithin } from "../observe/etcd-trouble.ts";
 import { failed, ok, reasonOf, warning, type Finding } from "./finding.ts";
 import { clusterOf, type Patient } from "./patient.ts";
 
@@ -87,8 +90,10 @@ function listens({ host, port }: Address): Promise<boolean> {
   });
 }
 
-/** Servers of the operator's own that the configuration names: whether somebody listens there. */
-export async function servers({ node: { config }, membership }: Patient): Promise<readonly Finding[]> {
+/** Servers of the operator's own that the configuration names: whether somebody listens there, and what etcd says of itself. */
+export async function servers(patient: Patient): Promise<readonly Finding[]> {
+  const { node, membership } = patient;
+  const { config } = node;
   const { postgres_url: postgres, etcd_endpoints: etcd, relays } = config;
   const urls: readonly (readonly [check: string, url: string])[] = [
     ...(postgres === undefined ? [] : [["PostgreSQL", postgres] as const]),
@@ -96,7 +101,7 @@ export async function servers({ node: { config }, membership }: Patient): Promis
     // In other networks nobody asks relays.
     ...(membership?.charter.transport === "relay" ? relays.map((url) => ["relay", url] as const) : []),
   ];
-  return Promise.all(
+  const listening = await Promise.all(
     urls.map(async ([check, url]) => {
       const { host, hostname, port, protocol } = new URL(url);
       const usual = check === "PostgreSQL" ? 5_432 : protocol === "https:" || protocol === "wss:" ? 443 : 80;
@@ -106,6 +111,24 @@ export async function servers({ node: { config }, membership }: Patient): Promis
         : failed(check, `nobody listens at ${host}`, `start it, or name another one in config.json`);
     }),
   );
+  const isThere = listening.some(({ check, status }) => check === "etcd" && status === "ok");
+  return isThere ? [...listening, await etcdHealth(patient)] : listening;
+}
+
+/** Asked with the node's own certificate and user. Never a failure: nodes work without etcd. */
+async function etcdHealth({ node, membership }: Patient): Promise<Finding> {
+  const check = "etcd health";
+  if (membership === null) return warning(check, "nobody knows the cluster's name in it", "see the charter");
+  try {
+    const { lookAtEtcd } = await import("@conclave/coordination-etcd");
+    const look = await lookAtEtcd(etcdAccess(node.config, membership.charter, (file) => pathIn(node, file)));
+    const trouble = troubleWithin(look);
+    return trouble === null
+      ? ok(check, `${look.endpoint} has a leader and raises no alarm`)
+      : warning(check, `${trouble.what} (asked at ${look.endpoint})`, trouble.fix);
+  } catch (error) {
+    return warning(check, reasonOf(error), "correct what etcd's settings in config.json name, or etcd, as said");
+  }
 }
 
 export async function chain({ node: { config }, membership }: Patient): Promise<Finding> {

@@ -12,6 +12,7 @@ const FIXES: Readonly<Record<string, string>> = {
   store: "look at disk and space, or at the database server",
   clock: "have a time service keep it: timedatectl set-ntp true",
   chain: "start the Bitcoin server, or set another esplora_url",
+  coordination: "mend etcd, as said; docs/operating/etcd.md has the rest",
 };
 
 /** Nothing for a stopped node. */
@@ -19,7 +20,12 @@ export async function ready({ ask, runs }: Patient): Promise<readonly Finding[]>
   if (!runs) return [];
   try {
     const { status, body } = await ask("/ready");
-    if (status === 200) return readiness.parse(body).checks.map(({ name, detail }) => ok(`ready: ${name}`, detail));
+    if (status === 200)
+      return readiness
+        .parse(body)
+        .checks.map(({ name, ok: isWell, detail }) =>
+          isWell ? ok(`ready: ${name}`, detail) : warning(`ready: ${name}`, detail, FIXES[name] ?? "as said"),
+        );
     const { reasons = [], detail } = problem.parse(body);
     if (reasons.length === 0) return [failed("ready", detail, "as said")];
     return reasons.map(({ name, detail: why }) => failed(`ready: ${name}`, why, FIXES[name] ?? "as said"));

@@ -3,7 +3,8 @@ import { toHex } from "@conclave/bytes";
 import type { ClusterView, KeyListing, NodeView, TransactionState } from "@conclave/node";
 import type { LoopLag } from "./event-loop.ts";
 import type { NodeMetrics } from "./metrics.ts";
-import type { Point } from "./readiness.ts";
+import type { EtcdSigns } from "./etcd-trouble.ts";
+import { isReady, type Point } from "./readiness.ts";
 import type { Sessions } from "./sessions.ts";
 
 /** States in which a payment waits for this cluster to do something. */
@@ -29,8 +30,8 @@ export interface Moment {
   readonly sealed: boolean;
   readonly skewSeconds: number | null;
   readonly certificateEndsMs: number | null;
-  /** Whether the coordination service answers; null where there is none beside the mesh. */
-  readonly coordination: boolean | null;
+  /** Null where the mesh coordinates alone. */
+  readonly etcd: EtcdSigns | null;
   readonly accounts: readonly { readonly account: string; readonly frozen: string | null }[];
 }
 
@@ -87,16 +88,22 @@ export class Gauges {
       one("sealed", "1 while custody refuses to vote and sign, because its journal is behind or its disk failed", (m) =>
         m.sealed ? 1 : 0,
       ),
-      one("ready", "1 while the node can take requests", ({ points }) => (points.every(({ ok }) => ok) ? 1 : 0)),
+      one("ready", "1 while the node can take requests", ({ points }) => (isReady(points) ? 1 : 0)),
       one("certificate_expiry_timestamp", "When this node's certificate ends, in seconds since 1970", (m) =>
         m.certificateEndsMs === null ? null : m.certificateEndsMs / 1_000,
       ),
-      one("coordination_up", "1 while the coordination service answers and does what it is asked", (m) =>
-        m.coordination === null ? null : m.coordination ? 1 : 0,
+      one("coordination_up", "1 while the coordination service answers and does what it is asked", ({ etcd }) =>
+        etcd === null ? null : etcd.state === "connected" && etcd.leaderKnown ? 1 : 0,
+      ),
+      one("coordination_alarms", "What the coordination service says is wrong with itself", ({ etcd }) =>
+        etcd === null ? null : etcd.alarms.length,
+      ),
+      one("coordination_silent_seconds", "Since the coordination service last showed anything new", ({ etcd }) =>
+        etcd === null ? null : Math.max(etcd.silentMs, etcd.unseenMs) / 1_000,
       ),
       one("process_resident_memory_bytes", "Memory of the process", () => process.memoryUsage.rss()),
       many("ready_point", "1 for each point of readiness that holds", "point", ({ points }) =>
-        points.map(({ name, ok }) => [name, ok ? 1 : 0] as const),
+        points.map(({ name, state }) => [name, state === "ok" ? 1 : 0] as const),
       ),
       many("cluster_status", "1 for the status of the cluster, 0 for the others", "status", ({ cluster }) =>
         (["ok", "degraded", "halted"] as const).map((status) => [status, cluster.status === status ? 1 : 0] as const),

@@ -1,9 +1,11 @@
 /** Everything that looks on while a node works: it wraps the node's ports, hears its notices, and decides nothing. */
 import type { NodeId, Roster } from "@conclave/consensus";
+import type { EtcdStatus } from "@conclave/coordination-etcd";
 import type { CustodyPort, CustodyStatus } from "@conclave/custody";
 import { CustodyNews, type BitcoinChain, type ConclaveNode, type Notice, type Store } from "@conclave/node";
 import { systemClock } from "../clock.ts";
 import type { NetworkEvent } from "../cluster/transports.ts";
+import { StoreWatch } from "../store-watch.ts";
 import { VERSION } from "../version.ts";
 import { clockOfEsplora, SkewWatch } from "./clock-skew.ts";
 import { watchEventLoop, type LoopLag } from "./event-loop.ts";
@@ -42,8 +44,9 @@ interface Observed {
 
 export class Observation {
   readonly metrics: NodeMetrics;
-  /** The node's history, measured. */
+  /** The node's history, measured and watched. */
   readonly store: Store;
+  readonly storeWatch = new StoreWatch();
   readonly sessions = new Sessions();
   readonly tracer: Tracer;
   readonly #parts: ObservationParts;
@@ -57,7 +60,7 @@ export class Observation {
   readonly #gauges: Gauges;
   #custody: CustodyNews | null = null;
   #observed: Observed | null = null;
-  #coordination: boolean | null = null;
+  #etcd: (() => EtcdStatus) | null = null;
 
   constructor(parts: ObservationParts) {
     const { roster, self, store, journalTimes, esploraUrl, nowMs = Date.now } = parts;
@@ -65,7 +68,7 @@ export class Observation {
     this.#nowMs = nowMs;
     this.#names = new Map(roster.nodes.map(({ id, name }) => [id, name]));
     this.metrics = createMetrics();
-    this.store = measuredStore(store, this.metrics.storeSyncSeconds);
+    this.store = this.storeWatch.watched(measuredStore(store, this.metrics.storeSyncSeconds));
     this.#requests = new Requests(store);
     this.#network = new NetworkCounts(this.metrics, new Set(this.#names.values()));
     this.#notices = new NoticeCounts({
@@ -113,8 +116,11 @@ export class Observation {
   /** What the node says of its coordination service: `connected`, `away`, `refused`, or a trouble that it goes on with. */
   coordination(kind: string): void {
     this.metrics.coordination.inc({ kind });
-    if (kind === "connected") this.#coordination = true;
-    if (kind === "away" || kind === "refused") this.#coordination = false;
+  }
+
+  /** Where to read what that service is like; null where the mesh coordinates alone. */
+  watchEtcd(status: (() => EtcdStatus) | null): void {
+    this.#etcd = status;
   }
 
   answered(route: string, status: number): void {
@@ -135,6 +141,7 @@ export class Observation {
       storeTrouble,
       skewSeconds: this.#skew.seconds,
       chain: chain.health(),
+      etcd: this.#etcd?.() ?? null,
     });
   }
 
@@ -179,7 +186,7 @@ export class Observation {
       sealed: isSealed(custody),
       skewSeconds: this.#skew.seconds,
       certificateEndsMs: this.#network.certificateEndsMs,
-      coordination: this.#coordination,
+      etcd: this.#etcd?.() ?? null,
       accounts: node.accounts,
     };
   }

@@ -2,11 +2,23 @@
 import type { ClusterView } from "@conclave/node";
 import type { ChainHealth } from "@conclave/node";
 import { SKEW_LIMIT_SECONDS } from "./clock-skew.ts";
+import { etcdTrouble, type EtcdSigns } from "./etcd-trouble.ts";
 
 /** One thing that was looked at. `detail` says what was found, or what is missing and what to do. */
 export interface Point {
-  readonly name: "ledger" | "peers" | "share" | "custody" | "vault" | "journal" | "store" | "clock" | "chain";
-  readonly ok: boolean;
+  readonly name:
+    | "ledger"
+    | "peers"
+    | "share"
+    | "custody"
+    | "vault"
+    | "journal"
+    | "store"
+    | "clock"
+    | "chain"
+    | "coordination";
+  /** `degraded`: somebody should look at it, and the node takes requests all the same. */
+  readonly state: "ok" | "degraded" | "failed";
   readonly detail: string;
 }
 
@@ -23,9 +35,11 @@ export interface Circumstances {
   readonly storeTrouble: string | null;
   readonly skewSeconds: number | null;
   readonly chain: ChainHealth;
+  /** Null where the mesh coordinates alone. */
+  readonly etcd: EtcdSigns | null;
 }
 
-/** In a fixed order. The node is ready if all are ok. */
+/** In a fixed order. The node is ready unless one failed. */
 export function pointsOf(found: Circumstances): readonly Point[] {
   return [
     ledger(found),
@@ -37,11 +51,15 @@ export function pointsOf(found: Circumstances): readonly Point[] {
     store(found),
     clock(found),
     chain(found),
+    ...coordination(found),
   ];
 }
 
-const good = (name: Point["name"], detail: string): Point => ({ name, ok: true, detail });
-const bad = (name: Point["name"], detail: string): Point => ({ name, ok: false, detail });
+/** Whether requests are taken. */
+export const isReady = (points: readonly Point[]): boolean => points.every(({ state }) => state !== "failed");
+
+const good = (name: Point["name"], detail: string): Point => ({ name, state: "ok", detail });
+const bad = (name: Point["name"], detail: string): Point => ({ name, state: "failed", detail });
 
 function ledger({ cluster, genesisMs, nowMs }: Circumstances): Point {
   return nowMs < genesisMs
@@ -94,4 +112,12 @@ function clock({ skewSeconds }: Circumstances): Point {
 
 function chain({ chain: { state, message } }: Circumstances): Point {
   return state === "ok" ? good("chain", message) : bad("chain", `the Bitcoin chain does not answer: ${message}`);
+}
+
+/** etcd moves statements and decides nothing: without it the mesh moves them alone, and a node that was away learns later. */
+function coordination({ etcd }: Circumstances): readonly Point[] {
+  if (etcd === null) return [];
+  const trouble = etcdTrouble(etcd);
+  if (trouble === null) return [good("coordination", "etcd answers, and shows what is written")];
+  return [{ name: "coordination", state: "degraded", detail: trouble }];
 }

@@ -105,7 +105,7 @@ describe("while history cannot be had", () => {
     const lost = () => Promise.reject(new StoreUnavailable("unavailable", "store x: it is away"));
     const observation = withoutHistory(t, lost);
     const points = await observation.points();
-    const wrong = points.filter(({ ok }) => !ok);
+    const wrong = points.filter(({ state }) => state !== "ok");
     assert.deepEqual(
       wrong.map(({ name, detail }) => [name, detail]),
       [["store", "history cannot be kept: store x: it is away"]],
@@ -138,14 +138,24 @@ const moment: Moment = {
   },
   nodes: [],
   keys: [],
-  points: [{ name: "store", ok: false, detail: "full" }],
+  points: [
+    { name: "store", state: "failed", detail: "full" },
+    { name: "coordination", state: "degraded", detail: "full" },
+  ],
   queued: 3,
   approvals: 2,
   generation: 12,
   sealed: true,
   skewSeconds: -7.5,
   certificateEndsMs: 1_800_000_000_000,
-  coordination: false,
+  etcd: {
+    state: "connected",
+    problem: null,
+    leaderKnown: false,
+    alarms: ["NOSPACE"],
+    silentMs: 61_000,
+    unseenMs: 2_000,
+  },
   accounts: [
     { account: "taproot", frozen: "nobody knows why" },
     { account: "segwit", frozen: null },
@@ -172,18 +182,23 @@ describe("gauges", () => {
       'mpc_clock_skew_seconds{source="chain"}': -7.5,
       mpc_certificate_expiry_timestamp: 1_800_000_000,
       mpc_coordination_up: 0,
+      mpc_coordination_alarms: 1,
+      mpc_coordination_silent_seconds: 61,
+      'mpc_ready_point{point="coordination"}': 0,
       'mpc_account_frozen{account="taproot"}': 1,
       'mpc_account_frozen{account="segwit"}': 0,
       'mpc_cluster_status{status="degraded"}': 1,
       'mpc_build_info{version="0.1.0"}': 1,
     };
     for (const [name, value] of Object.entries(expected)) assert.equal(samples.get(name), value, name);
-    gauges.show({ ...moment, skewSeconds: null, certificateEndsMs: null, coordination: null, accounts: [] });
+    gauges.show({ ...moment, skewSeconds: null, certificateEndsMs: null, etcd: null, accounts: [] });
     const later = await read();
     const gone = [
       'mpc_clock_skew_seconds{source="chain"}',
       "mpc_certificate_expiry_timestamp",
       "mpc_coordination_up",
+      "mpc_coordination_alarms",
+      "mpc_coordination_silent_seconds",
       'mpc_account_frozen{account="taproot"}',
     ];
     for (const name of gone) assert(!later.has(name), name);

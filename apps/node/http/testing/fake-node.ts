@@ -90,7 +90,11 @@ export class FakeNode implements NodeService {
   }
 
   async ready(): Promise<Readiness> {
-    return this.#answer({ ready: true, checks: [{ name: "peers", detail: "4 of 4 answer" }] });
+    return this.#answer({
+      ready: true,
+      status: "ok",
+      checks: [{ name: "peers", ok: true, detail: "4 of 4 answer" }],
+    });
   }
 
   async createTransaction({ body, idempotencyKey }: InputOf<"createTransaction">): Promise<Transaction> {
