@@ -7,6 +7,7 @@ import type { NodeId } from "@conclave/consensus";
 import { MAX_STATEMENT_BYTES, type Clock, type Coordination, type Statement } from "@conclave/node";
 import { Backoff } from "./backoff.ts";
 import { sleep, systemClock } from "./clock.ts";
+import { shown } from "./errors.ts";
 import { EtcdGateway } from "./gateway.ts";
 import { Health, type EtcdState } from "./health.ts";
 import { Endpoint } from "./http.ts";
@@ -136,7 +137,18 @@ class Member implements EtcdCoordination {
       return Promise.reject(new Error("this coordination was started before, or is closed: make a new one"));
     const layout = layoutOf(options.cluster);
     const { signal } = this.#abort;
-    const reading = new Reading({ layout, clock, signal, read, isOwn: (key) => this.#outbox.holds(key) });
+    const reading = new Reading({
+      layout,
+      clock,
+      signal,
+      read,
+      isOwn: (key) => this.#outbox.holds(key),
+      failed: (error, againMs) => {
+        const why = shown(error instanceof Error ? error.message : String(error));
+        health.tell("unread", `this node could not read a statement, and will be offered it again: ${why}`);
+        this.#watcher?.relistWithin(againMs);
+      },
+    });
     this.#watcher = new Watcher({
       gateway,
       prefix: layout.prefix,

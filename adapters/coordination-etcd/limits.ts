@@ -52,6 +52,10 @@ export const STATEMENTS_PER_SECOND = 2_000;
 export const STATEMENTS_AT_ONCE = 4_096;
 /** What the node had no use for counts as so many: a liar's flood costs 200 checked signatures a second and no more. */
 export const WASTED_STATEMENTS = 10;
+/** What the node had no use for is offered by so many listings in all, in case it came before what it belongs to. */
+export const MAX_OFFERS = 3;
+/** After a statement that the node could not read, everything is listed again so soon, then after twice as long, and so on. */
+export const OFFER_AGAIN_MS = 5_000;
 /** Digests of statements that were read, so that a repeat costs nothing: as many as a roster of 8 holds at once. */
 export const MAX_REMEMBERED = 32_768;
 

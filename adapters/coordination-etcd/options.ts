@@ -30,7 +30,9 @@ export interface EtcdReport {
     /** Another process writes this node's own key. */
     | "twin"
     /** A statement was left to the mesh. */
-    | "dropped";
+    | "dropped"
+    /** The node itself failed at a statement; it is offered again. */
+    | "unread";
   readonly message: string;
 }
 

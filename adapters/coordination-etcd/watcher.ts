@@ -8,7 +8,7 @@
  * so that resuming after one could skip some. This node's own beat is an event every few seconds and shows more: that this
  * watch sees what the majority wrote.
  */
-import type { Clock } from "@conclave/node";
+import type { Clock, Timer } from "@conclave/node";
 import { Backoff } from "./backoff.ts";
 import { list, watchQuestion } from "./calls.ts";
 import { sleep } from "./clock.ts";
@@ -48,6 +48,9 @@ export class Watcher {
   #mustList = true;
   #isSuspected = false;
   #isRenewed = false;
+  /** How soon everything is to be listed again; null if there is no hurry. */
+  #relistSoonMs: number | null = null;
+  #renewal: Timer | null = null;
   #stream: Stream | null = null;
   #movedMs: number;
 
@@ -93,6 +96,22 @@ export class Watcher {
     this.#stream?.close();
   }
 
+  /** Somebody was not done with something: list it again, after so long at most. */
+  relistWithin(delayMs: number): void {
+    if (this.#relistSoonMs !== null) return;
+    this.#relistSoonMs = Math.min(delayMs, this.#parts.relistMs);
+    if (this.#renewal !== null) this.#renewWithin(this.#relistSoonMs);
+  }
+
+  #renewWithin(delayMs: number): void {
+    const { clock } = this.#parts;
+    this.#renewal?.cancel();
+    this.#renewal = clock.schedule(delayMs, () => {
+      this.#isRenewed = true;
+      this.#stream?.close();
+    });
+  }
+
   #failed(error: unknown): void {
     const { gateway, health } = this.#parts;
     const endpoint = this.#stream?.endpoint ?? gateway.endpoint;
@@ -117,6 +136,7 @@ export class Watcher {
   async #list(): Promise<void> {
     const { began, changed, prefix } = this.#parts;
     let [limit, listed, at, since] = [FIRST_PAGE_KEYS, 0, 0n, 0n];
+    this.#relistSoonMs = null;
     for (let more = true; more;) {
       const page = await this.#page(limit, since, at);
       if (page === null) {
@@ -170,17 +190,15 @@ export class Watcher {
   }
 
   async #follow(): Promise<void> {
-    const { gateway, prefix, clock, relistMs } = this.#parts;
+    const { gateway, prefix, relistMs } = this.#parts;
     const stream = await gateway.stream("/v3/watch", watchQuestion(prefix, this.#revision + 1n));
     this.#stream = stream;
-    const renewal = clock.schedule(relistMs, () => {
-      this.#isRenewed = true;
-      stream.close();
-    });
+    this.#renewWithin(this.#relistSoonMs ?? relistMs);
     try {
       for await (const line of stream.lines) if (line !== "") await this.#message(line);
     } finally {
-      renewal.cancel();
+      this.#renewal?.cancel();
+      this.#renewal = null;
     }
     throw new NoAnswer("the watch ended");
   }
