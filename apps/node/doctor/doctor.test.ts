@@ -26,6 +26,7 @@ const GIB = 1 << 30;
 
 let well: Founder;
 let chain: Regtest;
+let chainUrl: string;
 let portBase: number;
 let peer: Server;
 let copies = 0;
@@ -33,6 +34,7 @@ let copies = 0;
 before(async () => {
   chain = await openRegtest();
   const { url } = await chain.listen();
+  chainUrl = url;
   portBase = await freePortBase();
   peer = createServer();
   await new Promise<void>((resolve) => peer.listen(portBase + 4, "127.0.0.1", resolve));
@@ -274,6 +276,14 @@ const CASES: readonly Case[] = [
     check: "etcd",
     detail: /nobody listens/,
     fix: /start it/,
+  },
+  {
+    what: "something else where etcd should be",
+    spoil: ({ file }) => edit(file, { etcd_endpoints: [new URL(chainUrl).origin] }),
+    check: "etcd health",
+    status: "warning",
+    detail: /no etcd endpoint answered/,
+    fix: /correct what etcd's settings/,
   },
 ];
 

@@ -64,7 +64,8 @@ const ready = (what: string, isWanted: (found: Readiness) => boolean): Promise<R
       seen = body;
       const found = status === 200 ? readiness.parse(body) : undefined;
       if (found !== undefined && isWanted(found)) return found;
-      return void (await delay(PAUSE_MS));
+      await delay(PAUSE_MS);
+      return undefined;
     },
     () => seen,
   );
@@ -143,7 +144,11 @@ describe("servers beside a cluster", { skip: missing === false || missing === nu
       until(
         `${id} confirmed`,
         PATIENCE_MS,
-        async () => ((await api.payment(id)).state === "confirmed" ? true : void (await delay(PAUSE_MS))),
+        async () => {
+          if ((await api.payment(id)).state === "confirmed") return true;
+          await delay(PAUSE_MS);
+          return undefined;
+        },
         async () => api.payment(id),
       );
     await confirmed(txid);
