@@ -1,9 +1,10 @@
 /** One look at an etcd, for whoever runs no node: an operator's command. */
-import { memberStatus } from "./calls.ts";
+import { list, memberStatus } from "./calls.ts";
 import { systemClock } from "./clock.ts";
 import { shown } from "./errors.ts";
 import { EtcdGateway } from "./gateway.ts";
 import { Endpoint } from "./http.ts";
+import { layoutOf } from "./layout.ts";
 import { REQUEST_DEADLINE_MS } from "./limits.ts";
 import { checkOptions, type EtcdOptions } from "./options.ts";
 
@@ -14,7 +15,7 @@ export interface EtcdLook {
   readonly alarms: readonly string[];
 }
 
-/** Asks the first endpoint that answers. Throws `EtcdMisconfigured`, `EtcdUnreachable` and `EtcdRefused`. */
+/** Asks the first endpoint that answers, and changes nothing. Throws `EtcdMisconfigured`, `EtcdUnreachable` and `EtcdRefused`. */
 export async function lookAtEtcd(
   options: Pick<EtcdOptions, "endpoints" | "tls" | "credentials" | "cluster">,
 ): Promise<EtcdLook> {
@@ -32,6 +33,9 @@ export async function lookAtEtcd(
   });
   try {
     const { hasLeader, errors } = await memberStatus(gateway);
+    // Anybody may ask for its state. Whether this user may read what the nodes write, only reading tells; it takes a leader.
+    const { prefix } = layoutOf(options.cluster);
+    if (hasLeader) await list(gateway, { prefix, limit: 1, since: 0n, at: 0n });
     return { endpoint: answering, leaderKnown: hasLeader, alarms: errors.map(shown) };
   } finally {
     gateway.close();

@@ -1,7 +1,14 @@
 /** TLS, client certificates, users: what connects, and what is said clearly and without a secret when it does not. */
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, test } from "node:test";
-import { etcdCoordination, EtcdMisconfigured, type EtcdOptions } from "./index.ts";
+import {
+  etcdCoordination,
+  EtcdMisconfigured,
+  EtcdRefused,
+  EtcdUnreachable,
+  lookAtEtcd,
+  type EtcdOptions,
+} from "./index.ts";
 import { etcdMissing, makeAuthority, startEtcd, type EtcdCluster, type TestAuthority } from "./testing/index.ts";
 import { NODES, startNode, statement, type TestNode } from "./testing/nodes.ts";
 import { eventually } from "./testing/patience.ts";
@@ -83,6 +90,25 @@ describe("an etcd with TLS and users", { skip: etcdMissing() }, () => {
       await problemOf({ credentials: { user: "stranger", password: "stranger-password" } }),
       /permission denied.*role that may read and write the cluster's prefix/,
     );
+  });
+
+  test("an operator's look sees its state, and is refused and told why like a node", async () => {
+    const usual = { endpoints: etcd.endpoints, tls: etcd.tls, credentials, cluster: "test" };
+    const [url] = etcd.endpoints;
+    assert.deepEqual(await lookAtEtcd(usual), { endpoint: new URL(url!).host, leaderKnown: true, alarms: [] });
+    await etcd.addUser("passer-by", "passer-by-password");
+    const refused: readonly (readonly [user: string, password: string, why: RegExp])[] = [
+      ["passer-by", "passer-by-password", /permission denied/],
+      ["node", "hunter2-hunter2", /does not accept the user or its password/],
+    ];
+    for (const [user, password, why] of refused)
+      await assert.rejects(lookAtEtcd({ ...usual, credentials: { user, password } }), (error: Error) => {
+        assert.ok(error instanceof EtcdRefused);
+        assert.match(error.message, why);
+        return !error.message.includes(password);
+      });
+    await assert.rejects(lookAtEtcd({ ...usual, endpoints: ["https://127.0.0.1:1"] }), EtcdUnreachable);
+    await assert.rejects(lookAtEtcd({ ...usual, endpoints: [] }), EtcdMisconfigured);
   });
 
   test("asking by http where TLS is spoken says so", async () => {
