@@ -13,7 +13,8 @@ import { diagnose } from "./doctor.ts";
 import type { Finding } from "./finding.ts";
 
 const { path: root, remove } = temporary();
-const PATIENCE_MS = 60_000;
+/** Two processes open vaults, make keys and find each other, on a machine that may do ten other things. */
+const PATIENCE_MS = 180_000;
 const NOW_MS = Date.now();
 
 let chain: Regtest;
@@ -96,8 +97,7 @@ describe("a node that runs", () => {
   test("that stands still runs and does not answer", async (t) => {
     nodes[0]!.child.kill("SIGSTOP");
     t.after(() => nodes[0]!.child.kill("SIGCONT"));
-    const findings = await diagnose(configOf(founders[0]!), NOW_MS);
-    assert.deepEqual(wrong(findings), ["process failed", "quorum failed", "ready warning"]);
+    const findings = await finds(["process failed", "quorum failed", "ready warning"]);
     const said = findings.find(({ check }) => check === "process");
     assert.match(said?.detail ?? "", /it runs, and its API does not answer/);
     assert.match(said?.fix ?? "", /restart it/);
