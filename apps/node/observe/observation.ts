@@ -202,7 +202,7 @@ export class Observation {
         () => null,
         (error: unknown) => (error instanceof Error ? error.message : String(error)),
       );
-    return Promise.race([asked, after(STORE_PATIENCE_MS, `it does not answer within ${STORE_PATIENCE_MS / 1_000} s`)]);
+    return Promise.race([asked, after(STORE_PATIENCE_MS, SILENT)]);
   }
 
   async #queued(): Promise<number> {
@@ -228,6 +228,7 @@ export class Observation {
 
 /** A database that takes longer for one sync or one row holds every payment up. */
 const STORE_PATIENCE_MS = 2_000;
+const SILENT = `it does not answer within ${STORE_PATIENCE_MS / 1_000} s: see whether its disk or its database server is there`;
 /** Payments are counted by the page, up to ten thousand: what is longer is told as that. */
 const QUEUE_PAGE = 500;
 const MAX_QUEUE_PAGES = 20;
