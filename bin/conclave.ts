@@ -29,15 +29,28 @@ export async function start(argv: readonly string[]): Promise<number> {
   const program = Object.hasOwn(PROGRAMS, command) ? PROGRAMS[command] : undefined;
   if (program !== undefined) return program(argv);
   if (namesFile(argv)) return operators(argv);
+  const asked = helpAsked(argv);
+  if (asked !== null) return PROGRAMS[asked[0]!]!(asked);
   const { main } = await import("../apps/cli/index.ts");
   return main(argv);
 }
 
-/** Options of `config check` and `config show` that a value follows. */
+/** Options of the wallet command that a value follows, wherever they stand. */
 const WITH_VALUE: ReadonlySet<string> = new Set(["--api-endpoint", "--output", "--data"]);
 
 /** Whether it is the configuration of a node that is asked about, and not the wallet command's own. */
 function namesFile([command, action = "", ...rest]: readonly string[]): boolean {
   if (command !== "config" || !["check", "show"].includes(action)) return false;
   return rest.some((word, i) => !word.startsWith("-") && !WITH_VALUE.has(rest[i - 1] ?? ""));
+}
+
+/**
+ * `help audit export` and `--data x audit export --help` as `audit export --help`: the help of another program needs none of
+ * the wallet command's options. Null for everything else.
+ */
+function helpAsked(argv: readonly string[]): readonly string[] | null {
+  const words = argv.filter((word, i) => !word.startsWith("-") && !WITH_VALUE.has(argv[i - 1] ?? ""));
+  const named = words[0] === "help" ? words.slice(1) : words;
+  const isAsked = words[0] === "help" || argv.includes("--help") || argv.includes("-h");
+  return isAsked && Object.hasOwn(PROGRAMS, named[0] ?? "") ? [...named, "--help"] : null;
 }

@@ -51,10 +51,24 @@ async function parse(program: Command, argv: readonly string[]): Promise<void> {
         ? "Name one of the subcommands above."
         : error.message.replace(/^error: /, "").replace(/\s*\n\s*/g, " ");
     throw usageError(
-      text.endsWith(".") || text.endsWith(")") ? text : `${text}: "conclave --help" shows what there is.`,
+      text.endsWith(".") || text.endsWith(")")
+        ? text
+        : `${text}: "${named(program, argv)} --help" shows what there is.`,
       { cause: error },
     );
   }
+}
+
+/** The command that was meant, as it is typed: whose help says what it takes. */
+function named(program: Command, argv: readonly string[]): string {
+  let [command, path] = [program, program.name()];
+  for (const word of argv) {
+    const next = command.commands.find((candidate) => candidate.name() === word);
+    if (next === undefined) continue;
+    command = next;
+    path = `${path} ${word}`;
+  }
+  return path;
 }
 
 type Runs = <Options>(load: () => Promise<Action<Options>>) => (...given: unknown[]) => Promise<void>;

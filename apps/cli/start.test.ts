@@ -46,6 +46,35 @@ describe("conclave --help", () => {
   });
 });
 
+describe("the help of a command", () => {
+  test("of another program is its own, also after the wallet command's options, and after help", () => {
+    const { stdout } = run(["audit", "export", "--help"]);
+    assert.match(stdout, /--out <file>/);
+    for (const args of [
+      ["--api-endpoint", "http://127.0.0.1:1", "audit", "export", "--help"],
+      ["--json", "--data", "up", "audit", "export", "-h"],
+      ["help", "audit", "export"],
+    ]) {
+      const helped = run(args);
+      assert.deepEqual([helped.status, helped.stdout], [0, stdout], args.join(" "));
+    }
+    assert.match(run(["--data", "audit", "tx", "list", "--help"]).stdout, /^Usage: conclave tx list /);
+  });
+
+  test("is what a missing option points to", () => {
+    for (const [args, command] of [
+      [["cluster", "acknowledge", "00"], "conclave cluster acknowledge"],
+      [["--data", "here", "tx", "reject", "00"], "conclave tx reject"],
+      [["send", "--to", "x"], "conclave send"],
+      [["tx", "status"], "conclave tx status"],
+    ] as const) {
+      const { status, stderr } = run(args);
+      assert.equal(status, 2);
+      assert(stderr.includes(`"${command} --help" shows what there is`), stderr);
+    }
+  });
+});
+
 test("asking a node never loads one", () => {
   const { stderr } = run(["wallet", "balance", "--api-endpoint", "http://127.0.0.1:1"], ["--import", TELL_LOADS]);
   assert.match(stderr, /loads .*core\/api/);

@@ -19,6 +19,7 @@ import { engine } from "../engine.ts";
 import { printToken } from "../cluster/tokens.ts";
 import { auditExport, auditVerify } from "./commands.ts";
 import { exportAudit, ExportFailed } from "./export.ts";
+import { main } from "./main.ts";
 import { describeVerdict, linesOf, verifyAuditFile } from "./verify.ts";
 
 const names = ["alice", "bob", "carol", "dave"];
@@ -77,7 +78,7 @@ describe("conclave audit", () => {
       assert.match(said[0]!, /^Intact: 6 entries of alice in cluster test \(roster [0-9a-f]{64}\)\.$/);
       assert.match(said[1]!, /^Up to entry 4: confirmed by 3 of 3 other nodes, lastly bob, carol, dave, at 2025-/);
       assert.match(said[2]!, /^Proven up to entry 4: .* 2 entries after it/);
-      await assert.rejects(exportAudit(header, store.audit, file), /is there already/);
+      await assert.rejects(exportAudit(header, store.audit, file), { code: "target", message: /is there already/ });
       assert((await verifyAuditFile(file)).intact);
     }),
   );
@@ -92,6 +93,7 @@ describe("conclave audit", () => {
       assert(!existsSync(file));
       await assert.rejects(exportAudit(header, store.audit, join(folder, "none", "audit.jsonl")), (error) => {
         assert(error instanceof ExportFailed);
+        assert.equal(error.code, "target");
         assert.match(error.message, /ENOENT/);
         return true;
       });
@@ -175,6 +177,7 @@ describe("conclave audit", () => {
       const forged = write("forged", charter, everybody, other);
       await assert.rejects(auditVerify({ file, charter: forged }, say), /is no charter of a cluster/);
       await assert.rejects(auditVerify({ file: join(folder, "none") }, say), /none cannot be read \(ENOENT\)/);
+      assert.equal(await main(["verify", join(folder, "none")]), 2, "what was typed is wrong");
     }),
   );
 

@@ -5,9 +5,14 @@ import { exportLines, MAX_EXPORT_LINE, type Audit, type ExportHeader } from "@co
 /** So much is gathered before it is written. */
 const BUFFER_CHARACTERS = 1 << 16;
 
-/** An export could not be written. The message says why and what to do. */
+/** An export could not be written. The message says why and what to do; `target`: another file would do. */
 export class ExportFailed extends Error {
   override readonly name = "ExportFailed";
+  readonly code: "target" | "unwritten";
+  constructor(code: ExportFailed["code"], message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
 }
 
 export interface Exported {
@@ -34,7 +39,7 @@ export async function writeExport(exported: AsyncIterable<string>, file: string)
     await handle.close().catch(() => {});
     await rm(file, { force: true });
     const code = cause instanceof Error && "syscall" in cause && "code" in cause ? String(cause.code) : null;
-    throw code === null ? cause : new ExportFailed(`${file} could not be written (${code})`, { cause });
+    throw code === null ? cause : new ExportFailed("unwritten", `${file} could not be written (${code})`, { cause });
   }
 }
 
@@ -47,7 +52,7 @@ async function openNew(file: string): Promise<FileHandle> {
       code === "EEXIST"
         ? "is there already. Name another file: exports are never overwritten"
         : `cannot be made (${code})`;
-    throw new ExportFailed(`${file} ${what}`, { cause });
+    throw new ExportFailed("target", `${file} ${what}`, { cause });
   }
 }
 
@@ -57,7 +62,7 @@ async function write(handle: FileHandle, lines: AsyncIterable<string>): Promise<
   for await (const line of lines) {
     count++;
     if (line.length > MAX_EXPORT_LINE)
-      throw new ExportFailed(`line ${count} of the export is too long to be read again`);
+      throw new ExportFailed("unwritten", `line ${count} of the export is too long to be read again`);
     buffer += `${line}\n`;
     if (buffer.length < BUFFER_CHARACTERS) continue;
     await handle.writeFile(buffer);

@@ -10,10 +10,18 @@ import { nodeFolderAt, readCharter } from "../cluster/node-folder.ts";
 import { readPrivate } from "../cluster/private-files.ts";
 import { AUDIT_PATH } from "../http/operator-routes.ts";
 import { auditExport, auditVerify } from "./commands.ts";
+import { ExportFailed } from "./export.ts";
 import { linesOf } from "./verify.ts";
 
-/** As in the wallet command. `failed`: the file is not whole, or could not be made. */
+/** As in the wallet command. `failed`: the file is not whole, or could not be finished. */
 const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
+
+/** What was typed or configured is wrong; everything else went wrong in doing it. */
+const isUsage = (error: unknown): boolean =>
+  error instanceof ExportFailed
+    ? error.code === "target"
+    : error instanceof Error && (error.name === "ConfigWrong" || error.name === "FileUnusable");
+
 /** A log that is read slowly is long, but its first line comes at once. */
 const FIRST_LINE_MS = 10_000;
 
@@ -44,7 +52,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
     console.error(`conclave: ${error instanceof Error ? error.message : String(error)}`);
-    return error instanceof Error && error.name === "ConfigWrong" ? EXIT.usage : EXIT.failed;
+    return isUsage(error) ? EXIT.usage : EXIT.failed;
   }
 }
 

@@ -43,6 +43,8 @@ describe("operators", () => {
 
   test("have the audit log of a running node as a file, which other nodes confirmed and in which one byte tells", async () => {
     const out = await exported();
+    const again = await run(["audit", "export", "--config", config, "--out", out]);
+    assert.deepEqual([again.code, /is there already/.test(again.stderr)], [2, true], again.stderr);
     const bytes = readFileSync(out);
     bytes[Math.floor(bytes.length / 2)]! ^= 1;
     writeFileSync(file("changed.jsonl"), bytes);
