@@ -34,7 +34,7 @@ export class Arrivals {
     this.delivery = new Delivery({
       transport: parts.transport,
       clock,
-      hasRoom: (from, length) => this.#inbox.hasRoom(from, length),
+      hasRoom: (from, length) => parts.context.history.keepsUp() && this.#inbox.hasRoom(from, length),
       malformed: () => {
         this.#isMalformed = true;
       },

@@ -13,6 +13,7 @@ import { CustodyNews } from "./custody-news.ts";
 import { DeadEdges } from "./dead-edges.ts";
 import { rekeyFailed } from "./edge-recall.ts";
 import { Expiry } from "./expiry.ts";
+import { History } from "./history.ts";
 import { KeyRequests } from "./key-requests.ts";
 import { Mailbox } from "./mailbox.ts";
 import { ManualApprovals } from "./manual-approvals.ts";
@@ -60,6 +61,7 @@ export interface NodeParts {
 /** What it makes of that: each does one thing, and none knows the node. */
 export interface Organs {
   readonly context: Context;
+  readonly history: History;
   readonly arrivals: Arrivals;
   readonly coordination: Coordination;
   readonly accounts: Accounts;
@@ -90,8 +92,12 @@ export function assemble(parts: NodeParts): Organs {
     parts.notify({ kind: "problem", message });
   };
   const mailbox = new Mailbox(report);
+  const history = new History(parts);
+  const { store } = history;
   const context: Context = {
     ...parts,
+    store,
+    history,
     news: new CustodyNews(parts),
     mailbox,
     slowLane: new Mailbox(report),
@@ -100,7 +106,7 @@ export function assemble(parts: NodeParts): Organs {
     act: (events) => reactions.act(events),
     submit: (events) => mailbox.run(() => reactions.act(events)),
     audit: async (action, subject, detail) => {
-      await parts.store.audit.append(auditRecord(parts, action, subject, detail));
+      await store.audit.append(auditRecord(parts, action, subject, detail));
     },
   };
   const arrivals = new Arrivals({
@@ -112,7 +118,7 @@ export function assemble(parts: NodeParts): Organs {
   });
   const coordination = parts.coordination(arrivals.delivery);
   const records = new PaymentRecords(context);
-  const views = new PaymentViews(accounts, parts.store.requests);
+  const views = new PaymentViews(accounts, store.requests);
   const payments = new Payments({ context, records, accounts, views });
   const messages = new Messages(context);
   const consider = (id: Uint8Array, revision: number): void => payments.consider(id, revision);
@@ -147,6 +153,7 @@ export function assemble(parts: NodeParts): Organs {
   });
   return {
     context,
+    history,
     arrivals,
     coordination,
     accounts,

@@ -5,6 +5,7 @@ import type { CustodyEvent, CustodyPort } from "@conclave/custody";
 import type { Account } from "./accounts.ts";
 import type { BitcoinChain } from "./chain-port.ts";
 import type { CustodyNews } from "./custody-news.ts";
+import type { History } from "./history.ts";
 import type { Mailbox } from "./mailbox.ts";
 import type { Clock, Ledger, Timer } from "./ports.ts";
 import type { AuditDetail, AuditRecord } from "./store/audit.ts";
@@ -58,7 +59,9 @@ export interface Context {
   readonly custody: CustodyPort;
   /** What custody last said of itself: for those who look on and must not wait for it. */
   readonly news: CustodyNews;
+  /** History, waited for while it is away: it catches up with what custody said. */
   readonly store: Store;
+  readonly history: Pick<History, "keepsUp" | "orAway">;
   readonly chain: BitcoinChain;
   readonly secondOpinion: SecondOpinion;
   readonly clock: Clock;

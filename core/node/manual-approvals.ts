@@ -107,9 +107,13 @@ export class ManualApprovals {
 
   /**
    * This node's operator decides. On disk with its reason when it resolves; said again it changes nothing. Throws
-   * `ApprovalRefused`.
+   * `ApprovalRefused`, and `StoreUnavailable` while the record of it cannot be kept.
    */
-  async decide(id: RequestId, decision: ByHand): Promise<void> {
+  decide(id: RequestId, decision: ByHand): Promise<void> {
+    return this.#parts.context.history.orAway(() => this.#decide(id, decision));
+  }
+
+  async #decide(id: RequestId, decision: ByHand): Promise<void> {
     const { context, consider } = this.#parts;
     const { store, clock, custody, audit } = context;
     const [row, stored] = [await store.transactions.get(id), await store.requests.get(id)];

@@ -29,6 +29,7 @@ export class ConclaveNode {
   readonly #parts: NodeParts;
   readonly #organs: Organs;
   #sweeper: Timer | null = null;
+  #isSweeping = false;
 
   constructor(parts: NodeParts) {
     this.#parts = parts;
@@ -38,7 +39,7 @@ export class ConclaveNode {
 
   /** Rebuild custody's view from the store, join the network, and go on with whatever was under way. */
   async start(): Promise<void> {
-    const { custody, store, transport, clock, roster } = this.#parts;
+    const { custody, transport, clock, roster } = this.#parts;
     const { context, arrivals, coordination, payments, messages, coordinator, settlement, ...organs } = this.#organs;
     await organs.adoptKeys();
     await recallEdges(context, organs.deadEdges);
@@ -58,7 +59,7 @@ export class ConclaveNode {
       frame: (from, frame) => arrivals.frame(from, frame),
       link: (peer, up) => arrivals.link(peer, up),
     });
-    const statements = await Promise.all(roster.nodes.map(({ id }) => store.nodes.get(id)));
+    const statements = await Promise.all(roster.nodes.map(({ id }) => context.store.nodes.get(id)));
     const wires = statements.flatMap((status) => (status?.detail ? [fromHex(status.detail)] : []));
     await context.submit(await custody.start(clock.nowMs(), wires));
     await context.mailbox.run(() => coordinator.resume());
@@ -68,8 +69,9 @@ export class ConclaveNode {
 
   /** Take nothing more in, let what is under way end, close every port but the shared ones. */
   async stop(): Promise<void> {
-    const { context, arrivals, coordination, coordinator, settlement } = this.#organs;
+    const { context, history, arrivals, coordination, coordinator, settlement } = this.#organs;
     this.#sweeper?.cancel();
+    history.stop();
     coordinator.stop();
     settlement.stop();
     arrivals.delivery.stop();
@@ -199,7 +201,7 @@ export class ConclaveNode {
 
   /** An operator has looked at such a spend: the account goes on, and the audit log says who decided it. Throws `NotFrozen`. */
   async acknowledgeSpend(acknowledgement: Acknowledgement): Promise<void> {
-    await this.#organs.freezes.acknowledge(acknowledgement);
+    await this.#organs.history.orAway(() => this.#organs.freezes.acknowledge(acknowledgement));
     await this.#organs.context.mailbox.run(() => this.#organs.coordinator.retryWaiting());
   }
 
@@ -209,10 +211,13 @@ export class ConclaveNode {
   }
 
   /** What a client is told of survives a power cut. It is under way already when the disk confirms it. */
-  async #takeIn(work: () => Promise<RequestId>): Promise<RequestId> {
-    const id = await this.#organs.context.slowLane.run(work);
-    await this.#parts.store.durable();
-    return id;
+  #takeIn(work: () => Promise<RequestId>): Promise<RequestId> {
+    const { context, history } = this.#organs;
+    return history.orAway(async () => {
+      const id = await context.slowLane.run(work);
+      await context.store.durable();
+      return id;
+    });
   }
 
   /** Now and then: vote on what waits, expire what is over, look again at what stalls. */
@@ -220,15 +225,22 @@ export class ConclaveNode {
     const { clock, timings } = this.#parts;
     const { context, payments, messages, coordinator, expiry, checkpointing } = this.#organs;
     this.#sweeper = clock.schedule(timings.sweepMs, () => {
-      context.mailbox.post(async () => {
-        await payments.reconsider();
-        await messages.reconsider();
-        await coordinator.retryWaiting();
-        await expiry.sweep();
-        await messages.expireOld();
-        await checkpointing.sweep();
-      });
+      // While history is away, one of them waits for it, and not one for every second.
       this.#sweep();
+      if (this.#isSweeping) return;
+      this.#isSweeping = true;
+      context.mailbox.post(async () => {
+        try {
+          await payments.reconsider();
+          await messages.reconsider();
+          await coordinator.retryWaiting();
+          await expiry.sweep();
+          await messages.expireOld();
+          await checkpointing.sweep();
+        } finally {
+          this.#isSweeping = false;
+        }
+      });
     });
   }
 }

@@ -62,17 +62,25 @@ export class Reactions {
     this.#parts = parts;
   }
 
-  /** Carry out what custody said, in order; observers hear of each event once it is done. */
+  /**
+   * Carry out what custody said, in order; observers hear of each event once it is done. One that fails costs nothing but itself,
+   * since nobody tells the others again: they are carried out, and then its error is thrown.
+   */
   async act(events: readonly CustodyEvent[]): Promise<void> {
+    const errors: unknown[] = [];
+    const attempt = (work: Promise<void>): Promise<void> => work.catch((error: unknown) => void errors.push(error));
     for (const group of grouped(events)) {
-      await keepHeard(this.#parts.context, group);
-      for (const event of group) {
-        await this.#handle(event);
-        if (event.kind !== "send" && event.kind !== "close" && event.kind !== "witnessed")
-          this.#parts.context.notify(event);
-      }
+      await attempt(keepHeard(this.#parts.context, group));
+      for (const event of group) await attempt(this.#carryOut(event));
     }
     if (events.some(({ kind }) => NEWS.has(kind))) this.#parts.context.news.refresh();
+    if (errors.length > 0) throw errors[0];
+  }
+
+  async #carryOut(event: CustodyEvent): Promise<void> {
+    await this.#handle(event);
+    if (event.kind !== "send" && event.kind !== "close" && event.kind !== "witnessed")
+      this.#parts.context.notify(event);
   }
 
   async #handle(event: CustodyEvent): Promise<void> {

@@ -58,7 +58,8 @@ export class Settlement {
   /** When the wallet's coins were last looked at. */
   #guardedMs = -Infinity;
   #timer: Timer | null = null;
-  #polling = false;
+  /** A look waits for its turn on the slow lane. */
+  #isLookWaiting = false;
   #stopped = false;
 
   /** `guard`: what else is looked at whenever the chain is. */
@@ -215,24 +216,22 @@ export class Settlement {
     this.#timer?.cancel();
     const { clock, slowLane, timings } = this.#context;
     this.#timer = clock.schedule(delayMs, () => {
-      slowLane.post(() => this.#poll());
       this.#schedule(timings.chainPollMs);
+      // However long the lane is busy, or history away, one look waits for it.
+      if (this.#isLookWaiting) return;
+      this.#isLookWaiting = true;
+      slowLane.post(() => this.#poll());
     });
   }
 
   async #poll(): Promise<void> {
-    if (this.#polling) return;
-    this.#polling = true;
-    try {
-      const tip = await this.#context.chain.tip();
-      await this.#seek(tip);
-      const isExtended = await this.#extends(tip);
-      for (const watched of this.#watched.values()) await this.#alone(() => this.#look(watched, tip, isExtended));
-      this.#tip = tip;
-      await this.#watchCoins();
-    } finally {
-      this.#polling = false;
-    }
+    this.#isLookWaiting = false;
+    const tip = await this.#context.chain.tip();
+    await this.#seek(tip);
+    const isExtended = await this.#extends(tip);
+    for (const watched of this.#watched.values()) await this.#alone(() => this.#look(watched, tip, isExtended));
+    this.#tip = tip;
+    await this.#watchCoins();
   }
 
   async #watchCoins(): Promise<void> {

@@ -16,6 +16,7 @@ import { ChainLied, ChainUnreachable } from "../chain-port.ts";
 import type { ConclaveNode } from "../node.ts";
 import { WalletNotReady } from "../payments.ts";
 import type { RequestId } from "../store/ids.ts";
+import { StoreUnavailable } from "../store/outcome.ts";
 import type { VirtualClock } from "./clock.ts";
 import type { Machine } from "./machine.ts";
 import type { Wish } from "./scenario.ts";
@@ -119,5 +120,5 @@ export class Clients {
 }
 
 /** What may be over when a client asks again. */
-const AGAIN = [ChainLied, ChainUnreachable, WalletNotReady];
+const AGAIN = [ChainLied, ChainUnreachable, StoreUnavailable, WalletNotReady];
 const REFUSALS = [AddressError, InsufficientFunds, FeeTooHigh, FeeTooLow, OutputBelowDust, TooManyInputs];

@@ -21,6 +21,7 @@ import { memoryJournal, memoryVault, type JournalDisk, type VaultDisk } from "@c
 import type { Notice } from "../context.ts";
 import { ConclaveNode } from "../node.ts";
 import type { Clock, Ledger, Transport } from "../ports.ts";
+import { StoreUnavailable } from "../store/outcome.ts";
 import type { Store } from "../store/port.ts";
 import type { Timings } from "../timings.ts";
 import type { VirtualClock } from "./clock.ts";
@@ -84,6 +85,10 @@ export class Machine {
   chainLie: ChainLie | null = null;
   /** How its coordination lies at the moment. */
   readonly coordination: CoordinationFaults = { lies: new Set(), reveal: () => {} };
+  /** Until when its store cannot be reached, by the clock of all; 0 while it can. */
+  storeAwayUntilMs = 0;
+  /** Calls of its store that failed for that reason. */
+  storeRefusals = 0;
   skewMs = 0;
   /** Weaknesses that no machine may have; for tests of those who watch. */
   weakness: "none" | "randomness repeats after a restart" | "appends are not stored" | "promises go with the power" =
@@ -303,11 +308,25 @@ export class Machine {
     const tables = Object.fromEntries(
       Object.entries(store)
         .filter(([, table]) => typeof table === "object")
-        .map(([name, table]) => [name, mortal(table as object, life, after)]),
+        .map(([name, table]) => [name, mortal(this.#reachable(table as object), life, after)]),
     );
     const durable = (): Promise<void> => store.durable();
     const whole = { transaction: store.transaction.bind(store), durable, close: () => Promise.resolve() };
-    return { ...tables, ...mortal(whole, life, after) } as unknown as Store;
+    return { ...tables, ...mortal(this.#reachable(whole), life, after) } as unknown as Store;
+  }
+
+  /** Every call fails while the store is away, as it does when a database does not come back in its own time. */
+  #reachable<Port extends object>(port: Port): Port {
+    const methods = Object.entries(port) as [string, (...args: readonly unknown[]) => unknown][];
+    const asked = methods.map(([name, method]) => [
+      name,
+      (...args: readonly unknown[]): unknown => {
+        if (this.#parts.clock.nowMs() >= this.storeAwayUntilMs) return method.apply(port, [...args]);
+        this.storeRefusals += 1;
+        return Promise.reject(new StoreUnavailable("unavailable", "the simulated store is away"));
+      },
+    ]);
+    return Object.fromEntries(asked) as Port;
   }
 }
 

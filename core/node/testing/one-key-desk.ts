@@ -142,6 +142,7 @@ export async function openDesk(): Promise<Desk> {
     custody,
     news: new CustodyNews({ custody, clock }),
     store,
+    history: { keepsUp: () => true, orAway: (work) => work() },
     chain: esplora,
     secondOpinion: (spend) => (desk.isDoubtful ? ["the test says so"] : bitcoinjsOpinion(spend)),
     clock,

@@ -51,6 +51,8 @@ export type Trouble =
       readonly lost: number;
       readonly downMs: number;
     }
+  /** No call of its store is answered: longer than the store's own patience lasts. */
+  | { readonly kind: "store away"; readonly node: number; readonly forMs: number }
   | { readonly kind: "reorganisation"; readonly depth: number }
   | { readonly kind: "skew"; readonly node: number; readonly byMs: number };
 
@@ -112,7 +114,8 @@ export function drawScenario(seed: string, options: DrawOptions = {}): Scenario 
   const drawnLife = drawTroubledLife(seed, options);
   // Of a stream of their own, too: whoever serves a node lies to it.
   const services = drawServices(seededDice(`scenario/services/${seed}`), drawnLife.size.n);
-  const troubles = [...drawnLife.troubles, ...services];
+  const absences = drawAbsences(seededDice(`scenario/absences/${seed}`), drawnLife.size.n);
+  const troubles = [...drawnLife.troubles, ...services, ...absences];
   const life = { ...drawnLife, troubles, scheme, rekeys: dice.chance(REKEY_CHANCE) };
   return scheme === "frost-secp256k1-taproot" ? life : pairwiseLife(life, dice);
 }
@@ -303,6 +306,21 @@ function drawServices(dice: Dice, n: number): Scenario["troubles"] {
   return [...chains, ...coordinations, ...torn.map((tear) => ({ kind: "torn store" as const, ...tear }))];
 }
 
+/** Share of lives in which stores are away, and the longest that one is: until long after everything else is mended. */
+const STORE_AWAY_CHANCE = 0.3;
+const LONGEST_STORE_AWAY_MS = 60_000;
+
+/** One node's store, or those of several: from a moment's silence to a database that has to be restored. */
+function drawAbsences(dice: Dice, n: number): Scenario["troubles"] {
+  if (!dice.chance(STORE_AWAY_CHANCE)) return [];
+  const nodes = Array.from({ length: n }, (_, i) => i).filter(() => dice.chance(0.4));
+  return nodes.map((node) => {
+    const longestMs = dice.chance(0.5) ? 5_000 : LONGEST_STORE_AWAY_MS;
+    const forMs = 500 + dice.below(longestMs - 500);
+    return { kind: "store away" as const, node, forMs, atMs: dice.below(HEAL_MS - 8_000) };
+  });
+}
+
 /** 4|1, 3|2 and the like: everybody is on one of two sides. */
 function drawGroups(dice: Dice, n: number): readonly (readonly number[])[] {
   const away = new Set(Array.from({ length: 1 + dice.below(2) }, () => dice.below(n)));
@@ -330,6 +348,7 @@ export const FAULTS: readonly string[] = [
   "broadcast forgotten",
   "reorganisation",
   "torn store",
+  "store away",
   ...CHAIN_LIES,
   ...COORDINATION_LIES,
   ...[...LIES, ...PAIRWISE_LIES].map((lie) => `liar ${lie}`),

@@ -422,4 +422,10 @@ class Life {
 }
 
 /** What a node may report without anything being wrong with it. */
-const EXPECTED_PROBLEMS = ["ChainLied", "ChainUnreachable", "ChainRefused", "the chain refused"];
+const EXPECTED_PROBLEMS = [
+  "ChainLied",
+  "ChainUnreachable",
+  "ChainRefused",
+  "the chain refused",
+  "history does not answer",
+];

@@ -70,6 +70,10 @@ function strike(trouble: Strike, machine: Machine, { clock, count, powerCuts, re
         count("killed after a write to the store");
         rebootAfter(machine, trouble.downMs + 1);
       });
+    case "store away":
+      count("store away");
+      machine.storeAwayUntilMs = Math.max(machine.storeAwayUntilMs, clock.nowMs() + trouble.forMs);
+      return;
     case "chain away":
       machine.server.unreachable = true;
       return forAWhile(trouble.forMs, () => (machine.server.unreachable = false));
