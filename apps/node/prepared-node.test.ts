@@ -2,7 +2,10 @@ import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { test, type TestContext } from "node:test";
+import { nodeFolderAt } from "./cluster/node-folder.ts";
+import { isRunning, whileStopped } from "./cluster/init/while-stopped.ts";
 import { CustodyNotOpened } from "./custody-host.ts";
 import { InUse } from "./in-use.ts";
 import { prepareNode } from "./prepared-node.ts";
@@ -12,6 +15,9 @@ function folder(t: TestContext): string {
   t.after(() => rmSync(path, { recursive: true, force: true }));
   return path;
 }
+
+/** Longer than a refusal takes, and well within the node's patience. */
+const LOOK_MS = 700;
 
 const NEW = { name: "alice", password: "correct", create: true };
 const KNOWN = { ...NEW, create: false };
@@ -38,6 +44,25 @@ test("what another holds is refused as in use, and the holder goes on", async (t
   });
   await first.store.nodes.list();
   await first.close();
+});
+
+test("a node that starts waits for whoever only looks at its files, who leaves a running one alone", async (t) => {
+  const dir = folder(t);
+  const node = { folder: nodeFolderAt(dir) };
+  assert.equal(isRunning(node), false, "nothing was made yet");
+  await (await prepareNode(dir, NEW)).close();
+  const looked = Promise.withResolvers<string>();
+  const looking = whileStopped(node, () => looked.promise);
+  const starting = prepareNode(dir, KNOWN);
+  const first = await Promise.race([starting, delay(LOOK_MS, "waits")]);
+  assert.equal(first, "waits");
+  looked.resolve("whole");
+  assert.equal(await looking, "whole");
+  const started = await starting;
+  assert.equal(await whileStopped(node, () => assert.fail("it runs")), null);
+  assert.equal(isRunning(node), true);
+  await started.close();
+  assert.equal(isRunning(node), false);
 });
 
 test("a wrong password closes what was opened", async (t) => {

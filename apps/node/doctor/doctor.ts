@@ -3,12 +3,13 @@ import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { styleText } from "node:util";
 import { configFileIn } from "../cluster/init/node-dir.ts";
+import { whileStopped } from "../cluster/init/while-stopped.ts";
 import { clock } from "./clock.ts";
 import { certificateEnd, configured } from "./configured.ts";
 import { journal, space, store } from "./disk.ts";
 import { files } from "./files.ts";
 import { failed, ok, reasonOf, type Finding, type Status } from "./finding.ts";
-import { examine } from "./patient.ts";
+import { examine, type Patient } from "./patient.ts";
 import { chain, quorum, servers } from "./reachable.ts";
 import { ready } from "./ready.ts";
 import { runtime, running } from "./versions.ts";
@@ -53,7 +54,7 @@ export async function diagnose(file: string, nowMs: number): Promise<readonly Fi
     ]);
     const stored = found.some(isAccount)
       ? [ok("store", "not opened by another account"), ok("journal", "not opened by another account")]
-      : [store(patient), journal(patient)];
+      : await kept(patient);
     return [
       runtime(),
       ...settings,
@@ -71,6 +72,13 @@ export async function diagnose(file: string, nowMs: number): Promise<readonly Fi
   } catch (error) {
     return [runtime(), ...settings, failed("doctor", reasonOf(error), "this is a mistake of the program: report it")];
   }
+}
+
+/** History and journal. A node that starts meanwhile waits until they were looked at; one that has started has them. */
+async function kept(patient: Patient): Promise<readonly Finding[]> {
+  const look = (seen: Patient): readonly Finding[] => [store(seen), journal(seen)];
+  const found = patient.runs ? null : await whileStopped(patient.node, () => look(patient));
+  return found ?? look({ ...patient, runs: true });
 }
 
 /** A local network's folder holds its nodes' folders. */

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { ClusterStatus, Health } from "@conclave/api";
 import { apiAddress } from "../cluster/api-address.ts";
 import { nodeOf, pathIn, type NodeDir } from "../cluster/init/node-dir.ts";
-import { isRunning } from "../cluster/init/ports-in-use.ts";
+import { isRunning } from "../cluster/init/while-stopped.ts";
 import { readMembership, type Membership } from "../cluster/node-folder.ts";
 import { readPrivate } from "../cluster/private-files.ts";
 

@@ -1,15 +1,10 @@
 /** Whether the ports that a node listens on are free, or taken by this very node because it runs. */
 import { createSocket } from "node:dgram";
-import { existsSync } from "node:fs";
 import { createServer } from "node:net";
-import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import type { Membership } from "../node-folder.ts";
 import type { Check } from "./check.ts";
 import type { NodeDir } from "./node-dir.ts";
-
-/** SQLite's result code for a database that is held by somebody else (sqlite.org/rescode.html). */
-const SQLITE_BUSY = 5;
+import { whileStopped } from "./while-stopped.ts";
 
 interface Place {
   readonly protocol: "tcp" | "udp";
@@ -21,16 +16,16 @@ export async function lookAtPorts(node: NodeDir, membership: Membership | null):
   const { api_host: host, api_port: port } = node.config;
   const api = { check: "API port", place: { protocol: "tcp", host, port } satisfies Place };
   const mesh = meshPlaces(node, membership).map((place) => ({ check: "network port", place }));
-  const places = await Promise.all(
-    [api, ...mesh].map(async ({ check, place }) => ({ check, place, why: await taken(place) })),
-  );
-  const runs = places.some(({ why }) => why !== null) && isRunning(node);
-  return places.map(({ check, place, why }) => {
+  const places = [api, ...mesh];
+  const found = await whileStopped(node, () => Promise.all(places.map(({ place }) => taken(place))));
+  return places.map(({ check, place }, i) => {
     const where = `${place.protocol} ${place.host}:${place.port}`;
-    if (why === null) return { check, ok: true, detail: `${where} is free` };
     // A running node holds all its ports, or it would not run.
-    if (runs) return { check, ok: true, detail: `${where} is in use by this node, which runs` };
-    return { check, ok: false, detail: `${where} cannot be had (${why}): stop what uses it, or set another one` };
+    if (found === null) return { check, ok: true, detail: `${where} is in use by this node, which runs` };
+    const why = found[i] ?? null;
+    return why === null
+      ? { check, ok: true, detail: `${where} is free` }
+      : { check, ok: false, detail: `${where} cannot be had (${why}): stop what uses it, or set another one` };
   });
 }
 
@@ -68,20 +63,4 @@ function taken({ protocol, host, port }: Place): Promise<string | null> {
       server.listen({ host, port }, () => server.close(() => resolve(null)));
     }
   });
-}
-
-/** Whether a process has the node's vault open: its lock is the system's, and ends with the process however that ends. */
-export function isRunning({ folder }: NodeDir): boolean {
-  const lock = join(folder.root, "vault", "vault.lock");
-  if (!existsSync(lock)) return false;
-  const db = new DatabaseSync(lock, { timeout: 0 });
-  try {
-    db.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
-    return false;
-  } catch (cause) {
-    if (cause instanceof Error && "errcode" in cause && cause.errcode === SQLITE_BUSY) return true;
-    throw cause;
-  } finally {
-    db.close();
-  }
 }
