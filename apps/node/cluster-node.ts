@@ -15,6 +15,7 @@ import { bitcoinjsOpinion } from "@conclave/verifier-bitcoinjs";
 import { systemClock } from "./clock.ts";
 import { startHttp, type HttpOptions, type HttpServer } from "./http/index.ts";
 import { Observation } from "./observe/observation.ts";
+import { namingPayments } from "./named-payments.ts";
 import { operatorView } from "./observe/operator-view.ts";
 import type { PreparedNode } from "./prepared-node.ts";
 import { nodeService } from "./service.ts";
@@ -91,19 +92,20 @@ async function openParts(options: ClusterNodeOptions, opened: (() => Promise<voi
     },
   });
   observation.begin(node, chain);
-  const service = timelyService(
-    nodeService({
-      node,
-      store,
-      roster,
-      self,
-      network,
-      quorum,
-      startedAtMs: Date.now(),
-      points: () => observation.points(),
-    }),
-    { watch: observation.storeWatch, probe: () => store.nodes.get(self) },
-  );
+  const bare = nodeService({
+    node,
+    store,
+    roster,
+    self,
+    network,
+    quorum,
+    startedAtMs: Date.now(),
+    points: () => observation.points(),
+  });
+  const service = timelyService(namingPayments(bare, store.transactions), {
+    watch: observation.storeWatch,
+    probe: () => store.nodes.get(self),
+  });
   const http = await startHttp({
     service,
     operator: operatorView(observation, { node: self, roster }),

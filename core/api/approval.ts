@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { account, address, bitcoinTxid, feeRate, nodeName, sats, timestamp, txid, utf8Length } from "./fields.ts";
 import { strictFields } from "./strict.ts";
+import { transaction } from "./transaction.ts";
 
 /** What a record of a decision holds: a sentence. The safety journal's limit is the same. */
 export const MAX_REASON_BYTES = 400;
@@ -25,6 +26,17 @@ export const approveRequest = strictFields({
 export const rejectRequest = strictFields({
   reason: reason.refine((text) => text.trim() !== "", { error: "reason must not be empty: say why" }),
 });
+
+/** What approving or rejecting answers with: what this node recorded, and how the payment stands then. */
+export const decidedTransaction = transaction.extend({
+  decision: z.object({
+    node: nodeName.describe("The answering node, whose operator decided"),
+    approved: z.boolean(),
+    max_fee_sats: sats.nullable().describe("The highest fee that the approval holds for; null for a rejection"),
+  }),
+});
+
+export type DecidedTransaction = z.output<typeof decidedTransaction>;
 
 /** A payment that waits for a person, as the answering node read it itself from what would be signed. */
 export const pendingApproval = z.object({

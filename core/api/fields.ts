@@ -61,10 +61,23 @@ export const txid = z
   })
   .describe("Conclave's id of the payment, 64 hexadecimal digits");
 
+/** Fewest digits of a payment's id that name it: as many as logs and consoles print. */
+export const SHORTEST_TXID = 8;
+
+/** A payment's id, or enough of its beginning that no other payment's begins so. */
+export const namedTxid = z
+  .string()
+  .regex(new RegExp(`^[0-9a-f]{${SHORTEST_TXID},64}$`), {
+    error: `txid must be 64 lower-case hexadecimal digits, or the first ${SHORTEST_TXID} or more of them`,
+  })
+  .describe(
+    `Conclave's id of the payment, or its first ${SHORTEST_TXID} digits or more if no other payment's begins so`,
+  );
+
 /** Id of a Bitcoin transaction as explorers print it. */
 export const bitcoinTxid = z
   .string()
-  .regex(/^[0-9a-f]{64}$/)
+  .regex(/^[0-9a-f]{64}$/, { error: "the id of a Bitcoin transaction is 64 lower-case hexadecimal digits" })
   .describe("Bitcoin transaction id as explorers print it");
 
 /** RFC 3339 in UTC, milliseconds allowed: 2026-01-20T12:00:00.000Z. */

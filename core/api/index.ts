@@ -1,5 +1,12 @@
-export { approvalPage, approveRequest, MAX_APPROVALS, MAX_REASON_BYTES, rejectRequest } from "./approval.ts";
-export type { ApprovalPage, PendingApproval } from "./approval.ts";
+export {
+  approvalPage,
+  approveRequest,
+  decidedTransaction,
+  MAX_APPROVALS,
+  MAX_REASON_BYTES,
+  rejectRequest,
+} from "./approval.ts";
+export type { ApprovalPage, DecidedTransaction, PendingApproval } from "./approval.ts";
 export { ApiAnswerInvalid, ApiProblem, ApiUnreachable, createClient, fillPath } from "./client.ts";
 export type { Client, ClientOptions, Fetch } from "./client.ts";
 export {
@@ -20,7 +27,7 @@ export type {
   Rekeying,
   RekeyRequest,
 } from "./cluster.ts";
-export { ACCOUNTS, MAX_AMOUNT_SATS, MAX_METADATA_BYTES } from "./fields.ts";
+export { ACCOUNTS, MAX_AMOUNT_SATS, MAX_METADATA_BYTES, SHORTEST_TXID } from "./fields.ts";
 export type { Account } from "./fields.ts";
 export { health, readiness } from "./health.ts";
 export type { Health, Readiness } from "./health.ts";

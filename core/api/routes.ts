@@ -1,6 +1,6 @@
 /** Every route, once. The server, the typed client and the OpenAPI document are made from this table. */
 import { z } from "zod";
-import { approvalPage, approveRequest, rejectRequest } from "./approval.ts";
+import { approvalPage, approveRequest, decidedTransaction, rejectRequest } from "./approval.ts";
 import {
   acknowledgedSpend,
   acknowledgeRequest,
@@ -10,7 +10,7 @@ import {
   rekeying,
   rekeyRequest,
 } from "./cluster.ts";
-import { bitcoinTxid, hexKeyId, requestId, txid } from "./fields.ts";
+import { bitcoinTxid, hexKeyId, namedTxid, requestId } from "./fields.ts";
 import { health, readiness } from "./health.ts";
 import { keyPage, keyRequest, presigning, presignRequest, requestedKey } from "./key.ts";
 import { MAX_MESSAGE_BYTES, message, messageRequest } from "./message.ts";
@@ -73,7 +73,9 @@ const DECISION_PROBLEMS = [
   "body-not-json",
   "parameters-invalid",
   "transaction-not-found",
+  "txid-ambiguous",
   "approval-refused",
+  "max-fee-too-low",
   "body-too-large",
   "media-type-unsupported",
   "request-invalid",
@@ -144,9 +146,9 @@ export const routes = {
     path: "/api/v1/transactions/:txid",
     summary: "One payment",
     access: "read",
-    params: strictFields({ txid }),
+    params: strictFields({ txid: namedTxid }),
     success: { status: 200, description: "As this node knows it", schema: transaction },
-    problems: ["parameters-invalid", "transaction-not-found", "not-ready"],
+    problems: ["parameters-invalid", "transaction-not-found", "txid-ambiguous", "not-ready"],
   },
   approvals: {
     method: "GET",
@@ -161,9 +163,9 @@ export const routes = {
     path: "/api/v1/transactions/:txid/approve",
     summary: "Approve a payment, as this node's operator",
     access: "change",
-    params: strictFields({ txid }),
+    params: strictFields({ txid: namedTxid }),
     body: approveRequest,
-    success: { status: 200, description: "It is recorded; this node's vote follows", schema: transaction },
+    success: { status: 200, description: "It is recorded; this node's vote follows", schema: decidedTransaction },
     problems: DECISION_PROBLEMS,
   },
   rejectTransaction: {
@@ -171,9 +173,9 @@ export const routes = {
     path: "/api/v1/transactions/:txid/reject",
     summary: "Reject a payment, as this node's operator",
     access: "change",
-    params: strictFields({ txid }),
+    params: strictFields({ txid: namedTxid }),
     body: rejectRequest,
-    success: { status: 200, description: "It is recorded; this node's no follows", schema: transaction },
+    success: { status: 200, description: "It is recorded; this node's no follows", schema: decidedTransaction },
     problems: DECISION_PROBLEMS,
   },
   balance: {

@@ -1,5 +1,5 @@
 /** What a server needs from a node. Every method throws `ServiceError` for what the caller may know; else it is our bug. */
-import type { ApprovalPage } from "./approval.ts";
+import type { ApprovalPage, DecidedTransaction } from "./approval.ts";
 import type { AcknowledgedSpend, ClusterStatus, EvidenceExport, NodePage, Rekeying } from "./cluster.ts";
 import type { Health, Readiness } from "./health.ts";
 import type { KeyPage, Presigning, RequestedKey } from "./key.ts";
@@ -20,13 +20,16 @@ export interface NodeService {
   createTransaction(input: InputOf<"createTransaction">): Promise<Transaction>;
   /** Newest first. Throws `cursor-invalid` for a cursor that this node did not make. */
   transactions(input: InputOf<"transactions">): Promise<TransactionPage>;
-  /** Throws `transaction-not-found`, also for what the caller may not see. */
+  /** Throws `transaction-not-found`, also for what the caller may not see, or `txid-ambiguous`. */
   transaction(input: InputOf<"transaction">): Promise<Transaction>;
   approvals(): Promise<ApprovalPage>;
-  /** The same again changes nothing. Throws `transaction-not-found`, `approval-refused` or `not-ready`. */
-  approveTransaction(input: InputOf<"approveTransaction">): Promise<Transaction>;
-  /** The same again changes nothing. Throws `transaction-not-found`, `approval-refused` or `not-ready`. */
-  rejectTransaction(input: InputOf<"rejectTransaction">): Promise<Transaction>;
+  /**
+   * The same again changes nothing. Throws `transaction-not-found`, `txid-ambiguous`, `approval-refused`, `max-fee-too-low` for a
+   * bound under the payment's fee, which would approve nothing, or `not-ready`.
+   */
+  approveTransaction(input: InputOf<"approveTransaction">): Promise<DecidedTransaction>;
+  /** The same again changes nothing. Throws `transaction-not-found`, `txid-ambiguous`, `approval-refused` or `not-ready`. */
+  rejectTransaction(input: InputOf<"rejectTransaction">): Promise<DecidedTransaction>;
   balance(): Promise<Balance>;
   /** Throws `not-ready` for an account that has no key. */
   address(input: InputOf<"address">): Promise<WalletAddress>;

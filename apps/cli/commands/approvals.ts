@@ -1,5 +1,5 @@
 /** `tx pending`, `tx approve`, `tx reject`: payments that wait for a person. */
-import { MAX_REASON_BYTES, type PendingApproval, type Transaction } from "@conclave/api";
+import { MAX_REASON_BYTES, type Client, type DecidedTransaction, type PendingApproval } from "@conclave/api";
 import { parseAmount, printSats } from "../amount.ts";
 import { openReader, openWriter } from "../connection.ts";
 import type { Action, Context } from "../context.ts";
@@ -37,8 +37,8 @@ interface DecisionOptions {
 
 /** `tx approve <txid>`. What is approved is what was shown: with a higher fee the node asks again. */
 export const approve: Action<DecisionOptions> = async (context, { reason, maxFee, yes }, typed) => {
-  const txid = parseTxid(typed);
   const client = openWriter(context.settings);
+  const txid = await wholeTxid(client, parseTxid(typed));
   const waiting = (await client.approvals()).items.find((payment) => payment.txid === txid);
   if (waiting !== undefined) await confirm(context, waiting, "Approve this payment?", yes);
   const fee = maxFee === undefined ? waiting?.fee_sats : parseAmount(maxFee);
@@ -51,13 +51,18 @@ export const approve: Action<DecisionOptions> = async (context, { reason, maxFee
 
 /** `tx reject <txid>`. */
 export const reject: Action<DecisionOptions> = async (context, { reason = "", yes }, typed) => {
-  const txid = parseTxid(typed);
+  const named = parseTxid(typed);
   if (reason.trim() === "") throw usageError("--reason says why, for this node's record: it must not be empty.");
   const client = openWriter(context.settings);
+  const txid = await wholeTxid(client, named);
   const waiting = (await client.approvals()).items.find((payment) => payment.txid === txid);
   if (waiting !== undefined) await confirm(context, waiting, "Reject this payment?", yes);
   return show(context, await client.rejectTransaction({ txid, body: { reason: checkedReason(reason) } }));
 };
+
+/** A person decides about one payment: what was typed short is made whole before it is shown and decided. */
+const wholeTxid = async (client: Client, named: string): Promise<string> =>
+  named.length === 64 ? named : (await client.transaction({ txid: named })).txid;
 
 function checkedReason(reason: string): string {
   if (Buffer.byteLength(reason) <= MAX_REASON_BYTES) return reason;
@@ -91,7 +96,14 @@ function renderPending(payment: PendingApproval, look: Look): string {
   );
 }
 
-function show({ out }: Context, payment: Transaction) {
-  out.result(payment, (look) => renderTransaction(payment, look));
+function show({ out }: Context, payment: DecidedTransaction) {
+  out.result(payment, (look) => `${recorded(payment)}\n\n${renderTransaction(payment, look)}`);
   return EXIT.ok;
+}
+
+/** `Approved by node1, up to a fee of 284 sat; 2 of 4 votes needed are in.` */
+function recorded({ decision: { node, approved, max_fee_sats: fee }, votes }: DecidedTransaction): string {
+  const what = approved ? "Approved" : "Rejected";
+  const bound = fee === null ? "" : `, up to a fee of ${fee} sat`;
+  return `${what} by ${node}${bound}; ${votes.approve} of ${votes.required} votes needed are in${votes.reject === 0 ? "" : `, ${votes.reject} against`}.`;
 }

@@ -1,4 +1,4 @@
-import { TRANSACTION_STATES, type Transaction, type TransactionState } from "@conclave/api";
+import { SHORTEST_TXID, TRANSACTION_STATES, type Transaction, type TransactionState } from "@conclave/api";
 import { printSats } from "../amount.ts";
 import { openReader } from "../connection.ts";
 import type { Action } from "../context.ts";
@@ -51,10 +51,13 @@ export function renderTransaction(payment: Transaction, look: Look): string {
   );
 }
 
-/** Throws `CliError` (usage). */
-export function parseTxid(txid = ""): string {
-  if (/^[0-9a-f]{64}$/.test(txid)) return txid;
-  throw usageError(`"${txid}" is not the id of a payment: 64 hexadecimal digits, as "conclave tx list" shows.`);
+/** An id, or the beginning of one. Throws `CliError` (usage). */
+export function parseTxid(typed = ""): string {
+  const txid = typed.toLowerCase();
+  if (/^[0-9a-f]+$/.test(txid) && txid.length >= SHORTEST_TXID && txid.length <= 64) return txid;
+  throw usageError(
+    `"${typed}" is not the id of a payment: 64 hexadecimal digits, as "conclave tx list" shows, or the first ${SHORTEST_TXID} or more of them.`,
+  );
 }
 
 /** `tx status <txid>`. */

@@ -23,7 +23,10 @@ describe("approval by hand on the command line", () => {
     const { txid } = await node.createTransaction({ body: PAYMENT, idempotencyKey: "1" });
     const approved = await here("tx", "approve", txid, "--reason", "invoice 7");
     assert.equal(approved.code, 0, approved.stderr);
-    assert.match(approved.stdout, new RegExp(`^Payment +${txid}\n`));
+    assert.match(
+      approved.stdout,
+      new RegExp(`^Approved by node-1, up to a fee of 141 sat; 1 of 4 votes needed are in\\.\n\nPayment +${txid}\n`),
+    );
     assert.equal((await here("tx", "approve", txid, "--max-fee", "0.00001btc")).code, 0);
     assert.deepEqual(node.decisions, [
       { txid, approved: true, reason: "invoice 7", max_fee_sats: 141 },
@@ -40,7 +43,9 @@ describe("approval by hand on the command line", () => {
       assert.match(stderr, /--reason/);
     }
     assert.deepEqual(node.decisions, []);
-    assert.equal((await here("tx", "reject", txid, "--reason", "never heard of them")).code, 0);
+    const rejected = await here("tx", "reject", txid, "--reason", "never heard of them");
+    assert.equal(rejected.code, 0, rejected.stderr);
+    assert.match(rejected.stdout, /^Rejected by node-1; 1 of 4 votes needed are in\.\n/);
     assert.deepEqual(node.decisions, [{ txid, approved: false, reason: "never heard of them" }]);
   });
 
@@ -49,6 +54,7 @@ describe("approval by hand on the command line", () => {
     const txid = "ab".repeat(32);
     for (const [problem, code] of [
       ["approval-refused", 3],
+      ["max-fee-too-low", 3],
       ["transaction-not-found", 1],
       ["not-ready", 6],
     ] as const) {
@@ -58,6 +64,28 @@ describe("approval by hand on the command line", () => {
       assert.deepEqual([failureIn(refused).problem, failureIn(refused).detail], [problem, "The node's own words."]);
     }
     assert.equal((await here("tx", "approve", "abc")).code, 2);
+  });
+
+  test("takes the first digits of an id, as logs print them, in every command that names a payment", async (t) => {
+    const { here, node } = await scene(t);
+    const { txid } = await node.createTransaction({ body: PAYMENT, idempotencyKey: "1" });
+    const [short, upper] = [txid.slice(0, 8), txid.slice(0, 9).toUpperCase()];
+    assert.match((await here("tx", "status", short)).stdout, new RegExp(`^Payment +${txid}\n`));
+    assert.equal((await here("tx", "approve", upper)).code, 0);
+    assert.equal((await here("tx", "reject", short, "--reason", "no")).code, 0);
+    assert.deepEqual(node.decisions, [
+      { txid, approved: true, max_fee_sats: 141 },
+      { txid, approved: false, reason: "no" },
+    ]);
+    node.payments.push({ ...node.payments[0]!, txid: `${short}${"0".repeat(56)}` });
+    const ambiguous = await here("tx", "status", short, "--json");
+    assert.deepEqual([ambiguous.code, failureIn(ambiguous).problem], [2, "txid-ambiguous"]);
+    const unknown = await here("tx", "approve", "0123456789", "--json");
+    assert.deepEqual([unknown.code, failureIn(unknown).problem], [1, "transaction-not-found"]);
+    for (const wrong of ["0123456", "g".repeat(8), "a".repeat(65)]) {
+      const { code, stderr } = await here("tx", "status", wrong);
+      assert.deepEqual([code, /the first 8 or more/.test(stderr)], [2, true], stderr);
+    }
   });
 
   test("status tells which nodes wait", async (t) => {

@@ -5,6 +5,7 @@ import {
   type ApprovalPage,
   type Balance,
   type ClusterStatus,
+  type DecidedTransaction,
   type EvidenceExport,
   fsmStateOf,
   type Health,
@@ -111,7 +112,8 @@ export class FakeNode implements NodeService {
   }
 
   async transaction({ txid }: InputOf<"transaction">): Promise<Transaction> {
-    const payment = this.payments.find((payment) => payment.txid === txid);
+    const [payment, another] = this.payments.filter((payment) => payment.txid.startsWith(txid));
+    if (another !== undefined) throw new ServiceError("txid-ambiguous", "Give more digits.");
     if (payment === undefined) throw new ServiceError("transaction-not-found", "This wallet has no such payment.");
     const state = this.life.length > 1 ? this.life.shift()! : this.life[0]!;
     return this.#answer(inState(payment, state, this.reason));
@@ -146,20 +148,21 @@ export class FakeNode implements NodeService {
     return this.#answer({ items, next_cursor: null });
   }
 
-  async approveTransaction({ txid, body }: InputOf<"approveTransaction">): Promise<Transaction> {
+  async approveTransaction({ txid, body }: InputOf<"approveTransaction">): Promise<DecidedTransaction> {
     return this.#decide(txid, { txid, approved: true, ...body });
   }
 
-  async rejectTransaction({ txid, body }: InputOf<"rejectTransaction">): Promise<Transaction> {
+  async rejectTransaction({ txid, body }: InputOf<"rejectTransaction">): Promise<DecidedTransaction> {
     return this.#decide(txid, { txid, approved: false, ...body });
   }
 
-  async #decide(txid: string, decision: FakeNode["decisions"][number]): Promise<Transaction> {
+  async #decide(txid: string, decision: FakeNode["decisions"][number]): Promise<DecidedTransaction> {
     this.calls++;
     if (this.refusal) throw this.refusal;
     const payment = await this.transaction({ txid });
     this.decisions.push(decision);
-    return payment;
+    const { approved, max_fee_sats: bound = 141 } = decision;
+    return { ...payment, decision: { node: "node-1", approved, max_fee_sats: approved ? bound : null } };
   }
 
   async balance(): Promise<Balance> {
