@@ -6,9 +6,10 @@ import { setTimeout as delay } from "node:timers/promises";
 import { test, type TestContext } from "node:test";
 import { nodeFolderAt } from "./cluster/node-folder.ts";
 import { isRunning, whileStopped } from "./cluster/init/while-stopped.ts";
+import { StoreUnavailable } from "@conclave/node";
 import { CustodyNotOpened } from "./custody-host.ts";
 import { InUse } from "./in-use.ts";
-import { prepareNode } from "./prepared-node.ts";
+import { pastLookers, prepareNode } from "./prepared-node.ts";
 
 function folder(t: TestContext): string {
   const path = mkdtempSync(join(tmpdir(), "conclave-node-"));
@@ -63,6 +64,21 @@ test("a node that starts waits for whoever only looks at its files, who leaves a
   assert.equal(isRunning(node), true);
   await started.close();
   assert.equal(isRunning(node), false);
+});
+
+test("what is held is tried again; anything else is told at once", async () => {
+  const failures = [
+    new InUse("looked at"),
+    new StoreUnavailable("locked", "looked at"),
+    new StoreUnavailable("damaged", "x"),
+  ];
+  const asked = [...failures];
+  await assert.rejects(
+    pastLookers(() => Promise.reject(asked.shift()!)),
+    (error) => error === failures[2],
+  );
+  assert.equal(asked.length, 0);
+  assert.equal(await pastLookers(() => Promise.resolve("open")), "open");
 });
 
 test("a wrong password closes what was opened", async (t) => {

@@ -23,15 +23,20 @@ const LOOK_AGAIN_MS = 100;
  * `history`: where it is kept, a file in the node's folder unless said otherwise. Throws `CustodyNotOpened`, `InUse` or
  * `StoreUnavailable`; what was opened by then is closed.
  */
-export async function prepareNode(
+export function prepareNode(
   dir: string,
   place: Pick<CustodyPlace, "name" | "password" | "create">,
   history: StoreOptions = { file: join(dir, "history.sqlite") },
 ): Promise<PreparedNode> {
+  return pastLookers(() => prepareAtOnce(dir, place, history));
+}
+
+/** Opens again what another process has, until it is taken for one that works on it. Throws what `open` throws. */
+export async function pastLookers<T>(open: () => Promise<T>): Promise<T> {
   const startMs = performance.now();
   for (;;) {
     try {
-      return await prepareAtOnce(dir, place, history);
+      return await open();
     } catch (error) {
       if (!isHeld(error) || performance.now() - startMs > LOOKERS_PATIENCE_MS) throw error;
       await delay(LOOK_AGAIN_MS);
