@@ -81,9 +81,11 @@ export class Custody {
     this.#keys = new KeyRing({ engine, vault: parts.vault });
     this.#storage = openStorageSeal(parts.vault, rng);
     this.#keys.load((key, transcript) => certificateState(log, key, transcript));
-    this.#presignatures = new PresignaturePool(log, ({ key, id }) =>
-      this.#turns.emit({ kind: "presignatureEnded", key, presignature: id, end: "burnt", use: null, nonces: 0 }),
-    );
+    this.#presignatures = new PresignaturePool(log, {
+      burnt: ({ key, id }) =>
+        this.#turns.emit({ kind: "presignatureEnded", key, presignature: id, end: "burnt", use: null, nonces: 0 }),
+      reused: ({ id }, reason) => this.#turns.emit({ kind: "reuseRefused", purpose: "presignature", id, reason }),
+    });
     this.#edges = new EdgeRing({ self: this.#identity.id, vault: parts.vault, log, schemes });
     this.#edges.load(this.#keys.all());
     const protocols = Ceremonies.protocols(schemes);

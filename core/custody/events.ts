@@ -157,6 +157,16 @@ export type CustodyEvent =
       readonly use: PresignatureUse | null;
       readonly nonces: number;
     }
+  /**
+   * The journal refused to use a one-use secret a second time, and nothing was made with it. No honest run comes here: a process
+   * came back with its memory (a snapshot of a machine), or there is a bug. `id`: the presignature, or the nonce's session.
+   */
+  | {
+      readonly kind: "reuseRefused";
+      readonly purpose: "nonce" | "presignature";
+      readonly id: Uint8Array;
+      readonly reason: string;
+    }
   /** This node and a peer made their edge anew. */
   | { readonly kind: "edgeMade"; readonly key: Uint8Array; readonly request: Uint8Array; readonly peer: NodeId }
   /** A key came out of the ceremony of a request; it is used once everybody has certified it. */

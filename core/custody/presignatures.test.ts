@@ -46,6 +46,12 @@ describe("a presignature in the cluster", () => {
     carryOut(cluster, presign(cluster, { count: 2 }));
     const holders = cluster.all.filter((party) => waiting(cluster, party) === 2);
     assert.equal(holders.length, 2);
+    const signers = holders.map((party) => cluster.idOf(party));
+    const [said] = cluster.node(holders[0]!).custody.status().presignatures;
+    assert.deepEqual(
+      said?.signers.map((nodes) => nodes.toSorted()),
+      [signers.toSorted(), signers.toSorted()],
+    );
     const signatures = new Set<string>();
     for (const [i, expected] of [["dkls23/finish"], ["dkls23/finish"], null].entries()) {
       const { motion, rounds } = signNow(cluster, `letter ${i}`);
@@ -167,26 +173,38 @@ describe("the pool", () => {
     wipe: () => void wiped.push(id),
   });
 
-  const quiet = (): PresignaturePool => new PresignaturePool(log(), () => {});
+  const never = (what: string) => (): never => assert.fail(`none is ${what}`);
+  const quiet = (): PresignaturePool => new PresignaturePool(log(), { burnt: () => {}, reused: never("reused") });
 
   test("hands each out once: of 100 takers one gets it, and the journal says so before", () => {
     const journal = log();
-    const pool = new PresignaturePool(journal, () => assert.fail("none is burnt"));
+    const pool = new PresignaturePool(journal, { burnt: never("burnt"), reused: never("reused") });
     pool.add(held(1));
     const got = Array.from({ length: 100 }, () => pool.spend(bytes(1), bytes(9))).filter((spent) => spent !== null);
     assert.deepEqual(got, [{ value: 1 }]);
     assert.equal(decideSpend(journal.state, { purpose: "presignature", id: bytes(1), binding: bytes(8) }).ok, false);
   });
 
-  test("never hands out what the journal says is spent, however it came back", () => {
+  test("never hands out what the journal says is spent, however it came back, and says that it was asked to", () => {
     const journal = log();
-    const pool = new PresignaturePool(journal, () => assert.fail("none is burnt"));
+    const reused: (readonly [number, string])[] = [];
+    const pool = new PresignaturePool(journal, {
+      burnt: never("burnt"),
+      reused: ({ id }, reason) => void reused.push([id[0]!, reason]),
+    });
     pool.add(held(1));
     pool.spend(bytes(1), bytes(9));
     const wiped: number[] = [];
     pool.add(held(1, wiped));
+    assert.deepEqual(reused, []);
     assert.equal(pool.spend(bytes(1), bytes(9)), null);
     assert.deepEqual(wiped, [1]);
+    pool.add(held(1));
+    assert.equal(pool.spend(bytes(1), bytes(8)), null);
+    assert.deepEqual(reused, [
+      [1, "this presignature was used before, on the same content: start a new attempt"],
+      [1, "this presignature was used before, on other content: start a new attempt"],
+    ]);
   });
 
   test("offers for one key and path only, another first to every request, and keeps so many", () => {
@@ -211,7 +229,10 @@ describe("the pool", () => {
   test("tells of each that it burns, once, and of none that goes with the process", () => {
     const burnt: number[] = [];
     const wiped: number[] = [];
-    const pool = new PresignaturePool(log(), ({ id }) => void burnt.push(id[0]!));
+    const pool = new PresignaturePool(log(), {
+      burnt: ({ id }) => void burnt.push(id[0]!),
+      reused: never("reused"),
+    });
     for (let id = 1; id <= MAX_PRESIGNATURES; id++) pool.add(held(id));
     assert.equal(pool.add(held(1, wiped)), false);
     assert.deepEqual(burnt, [], "the first of that id still waits");

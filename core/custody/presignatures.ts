@@ -28,17 +28,23 @@ export interface HeldPresignature {
   readonly wipe: () => void;
 }
 
+export interface PoolHearers {
+  /** Told of each that ends without anything having taken it, while the process lives. */
+  readonly burnt: (presignature: HeldPresignature) => void;
+  /** Told of each that the journal says was used before: it should not have been here. */
+  readonly reused: (presignature: HeldPresignature, reason: string) => void;
+}
+
 export class PresignaturePool {
   readonly #log: SafetyLog;
-  readonly #burnt: (presignature: HeldPresignature) => void;
+  readonly #hearers: PoolHearers;
   /** By id, hexadecimal. */
   readonly #held = new Map<string, HeldPresignature>();
   readonly #offered = new Map<string, number>();
 
-  /** `burnt`: told of each that ends without anything having taken it, while the process lives. */
-  constructor(log: SafetyLog, burnt: (presignature: HeldPresignature) => void) {
+  constructor(log: SafetyLog, hearers: PoolHearers) {
     this.#log = log;
-    this.#burnt = burnt;
+    this.#hearers = hearers;
   }
 
   /** False if there is no room: then it is wiped. */
@@ -51,7 +57,7 @@ export class PresignaturePool {
     }
     presignature.wipe();
     // Of one that waits already, what waits goes on to wait.
-    if (!isKnown) this.#burnt(presignature);
+    if (!isKnown) this.#hearers.burnt(presignature);
     return false;
   }
 
@@ -61,6 +67,11 @@ export class PresignaturePool {
 
   count(key: Uint8Array, path: TweakContext["path"]): number {
     return this.#of(key, path).length;
+  }
+
+  /** For each, all who have to be there for it to be used. */
+  signersOf(key: Uint8Array, path: TweakContext["path"]): readonly (readonly PartyIndex[])[] {
+    return this.#of(key, path).map(({ signers }) => signers);
   }
 
   /** Those that a request prefers, as an ack names them. `except`: ids (hexadecimal) that others may use at this moment. */
@@ -88,7 +99,7 @@ export class PresignaturePool {
     this.#held.delete(name);
     this.#offered.delete(name);
     held.wipe();
-    this.#burnt(held);
+    this.#hearers.burnt(held);
   }
 
   /**
@@ -103,6 +114,7 @@ export class PresignaturePool {
     const decision = decideSpend(this.#log.state, { purpose: "presignature", id, binding });
     if (!decision.ok) {
       held.wipe();
+      this.#hearers.reused(held, decision.reason);
       return null;
     }
     this.#log.commit(decision.records);

@@ -174,7 +174,7 @@ const commitPartial = (
   task: Task,
   nonce: { readonly id: Uint8Array; readonly records: readonly Uint8Array[] },
 ): { readonly refused: string | null } => {
-  const { log } = parts;
+  const { log, emit } = parts;
   const ask = signAsk(parts, task);
   const signing = ask && decideSign(log.state, ask);
   if (signing === undefined || !signing.ok)
@@ -182,7 +182,10 @@ const commitPartial = (
   // One nonce per session, bound to the very list, digest and key that it answers.
   const binding = transcript("custody/nonce", { records: [...nonce.records] });
   const spending = decideSpend(log.state, { purpose: "nonce", id: nonce.id, binding });
-  if (!spending.ok) return { refused: spending.reason };
+  if (!spending.ok) {
+    emit({ kind: "reuseRefused", purpose: "nonce", id: nonce.id, reason: spending.reason });
+    return { refused: spending.reason };
+  }
   log.commit([...signing.records, ...spending.records]);
   return { refused: null };
 };

@@ -1,6 +1,9 @@
 /** What custody says of itself. */
+import { toHex } from "@conclave/bytes";
 import type { KnownRecipient } from "@conclave/bitcoin";
 import type { Ban, NodeId } from "@conclave/consensus";
+import type { KeyShare, Valid } from "@conclave/keys";
+import type { PartyIndex } from "@conclave/protocol";
 import type { EdgeRing } from "./edges.ts";
 import type { KeyRing } from "./keyring.ts";
 import type { PresignaturePool } from "./presignatures.ts";
@@ -21,7 +24,14 @@ export interface CustodyStatus {
   /** Who may be paid, as its operator names them; null: anybody. */
   readonly recipients: readonly KnownRecipient[] | null;
   /** Presignatures of keys, untweaked, that this node has parts of. Keys without any are left out. */
-  readonly presignatures: readonly { readonly key: Uint8Array; readonly waiting: number }[];
+  readonly presignatures: readonly HeldPresignatures[];
+}
+
+export interface HeldPresignatures {
+  readonly key: Uint8Array;
+  readonly waiting: number;
+  /** For each of them, the nodes that it takes to use it. */
+  readonly signers: readonly (readonly NodeId[])[];
 }
 
 interface StatusParts extends Pick<CustodyStatus, "id" | "generation" | "ready" | "sealed" | "bans"> {
@@ -42,7 +52,14 @@ export function statusOf({ keys, edges, presignatures, settings, ...said }: Stat
       active ? edges.lost(id, share).map((peer) => ({ key: id, peer })) : [],
     ),
     presignatures: all
-      .map(({ id }) => ({ key: id, waiting: presignatures.count(id, []) }))
+      .map(({ id, share }) => ({
+        key: id,
+        waiting: presignatures.count(id, []),
+        signers: presignatures.signersOf(id, []).map((signers) => nodesOf(share, signers)),
+      }))
       .filter(({ waiting }) => waiting > 0),
   };
 }
+
+const nodesOf = ({ record }: Valid<KeyShare>, parties: readonly PartyIndex[]): readonly NodeId[] =>
+  record.parties.flatMap(({ index, node }) => (parties.includes(index) ? [toHex(node) as NodeId] : []));

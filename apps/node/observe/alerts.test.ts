@@ -54,6 +54,7 @@ describe("alerts", () => {
       "NodeDown",
       "Halted",
       "DoubleVote",
+      "SecretReuse",
       "StoreDown",
       "SignaturesFail",
       "SigningSlow",
@@ -74,6 +75,11 @@ describe("alerts", () => {
         assert(families.includes(name) || families.includes(family), `${alert} watches ${name}, which is not exported`);
       }
     }
+  });
+
+  test("a proven violation is followed to its evidence", () => {
+    for (const { alert, text } of rules.filter(({ expr }) => expr.includes("violations_total")))
+      assert.match(text, /`conclave cluster evidence --out FILE`/, alert);
   });
 
   test("each says how loud it is, what happened and what to do", () => {

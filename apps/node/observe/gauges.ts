@@ -1,5 +1,6 @@
 /** What is read when somebody looks at `/metrics`. */
 import { toHex } from "@conclave/bytes";
+import type { CustodyStatus } from "@conclave/custody";
 import type { ClusterView, KeyListing, NodeView, TransactionState } from "@conclave/node";
 import type { LoopLag } from "./event-loop.ts";
 import type { NodeMetrics } from "./metrics.ts";
@@ -28,6 +29,7 @@ export interface Moment {
   readonly approvals: number | null;
   readonly generation: number;
   readonly sealed: boolean;
+  readonly presignatures: CustodyStatus["presignatures"];
   readonly skewSeconds: number | null;
   readonly certificateEndsMs: number | null;
   /** Null where the mesh coordinates alone. */
@@ -113,6 +115,20 @@ export class Gauges {
       ),
       many("presignature_pool_size", "Prepared signatures that this node has parts of", "key", (m) =>
         keys(m).map(([id, { presignatures }]) => [id, presignatures] as const),
+      ),
+      many(
+        "presignatures_online",
+        "Prepared signatures of which every signer is there",
+        "key",
+        ({ presignatures, nodes }) => {
+          const online = new Set(nodes.flatMap(({ id, self, status }) => (self || status === "online" ? [id] : [])));
+          return presignatures
+            .slice(0, MAX_KEYS_SHOWN)
+            .map(({ key, signers }) => [
+              toHex(key).slice(0, KEY_LABEL_DIGITS),
+              signers.filter((group) => group.every((node) => online.has(node))).length,
+            ]);
+        },
       ),
       many("share_epoch", "How often the key of this node's share was refreshed or reshared", "key", (m) =>
         keys(m).map(([id, { epoch }]) => [id, epoch] as const),

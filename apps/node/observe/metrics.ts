@@ -22,6 +22,7 @@ export interface NodeMetrics {
   readonly objections: Counter<"code">;
   readonly violations: Counter<"type">;
   readonly dissent: Counter<"party">;
+  readonly reuseRefused: Counter<"purpose">;
   readonly alerts: Counter<"code">;
   readonly coordination: Counter<"kind">;
   readonly signatures: Counter<"suite" | "result">;
@@ -50,6 +51,11 @@ export function createMetrics(): NodeMetrics {
   const registers = [registry];
   const counter = <L extends string = never>(name: string, help: string, labelNames: readonly L[] = []): Counter<L> =>
     new Counter({ name: `mpc_${name}_total`, help, labelNames: [...labelNames], registers });
+  // What alerts wait for stands at 0 before it happens: a series that begins with its first event has not increased by it.
+  const expected = <L extends string>(counted: Counter<L>, label: L, values: readonly string[]): Counter<L> => {
+    for (const value of values) counted.inc({ [label]: value } as Record<L, string>, 0);
+    return counted;
+  };
   const histogram = <L extends string = never>(
     name: string,
     help: string,
@@ -66,10 +72,24 @@ export function createMetrics(): NodeMetrics {
       "result",
     ]),
     objections: counter("vote_objections", "Reasons for which this node did not approve", ["code"]),
-    violations: counter("byzantine_violations", "Violations proven against nodes", ["type"]),
+    violations: expected(counter("byzantine_violations", "Violations proven against nodes", ["type"]), "type", [
+      "DoubleVote",
+      "MinorityVote",
+      "ProtocolFault",
+      "Equivocation",
+    ]),
     dissent: counter("dissent", "Votes against what was decided: no fault by themselves", ["party"]),
+    reuseRefused: expected(
+      counter("secret_reuse_refused", "Second uses of one-use secrets that the journal refused", ["purpose"]),
+      "purpose",
+      ["nonce", "presignature"],
+    ),
     alerts: counter("alerts", "Things that this node wanted an operator to look at", ["code"]),
-    coordination: counter("coordination_reports", "What the node said of its coordination service", ["kind"]),
+    coordination: expected(
+      counter("coordination_reports", "What the node said of its coordination service", ["kind"]),
+      "kind",
+      ["lied", "rewound", "twin", "differs"],
+    ),
     signatures: counter("signatures", "Signatures made, and attempts at them that failed", ["suite", "result"]),
     networkErrors: counter("network_errors", "Links lost, dials that failed, greetings refused", ["peer"]),
     tlsFailures: counter("tls_handshake_failures", "Handshakes that failed at either end"),
@@ -79,7 +99,9 @@ export function createMetrics(): NodeMetrics {
     ]),
     dropped: counter("messages_dropped", "Messages of peers that custody had no use for"),
     problems: counter("problems", "Troubles that this node reported in its log"),
-    chainErrors: counter("esplora_errors", "Questions to the Bitcoin server that failed", ["kind"]),
+    chainErrors: expected(counter("esplora_errors", "Questions to the Bitcoin server that failed", ["kind"]), "kind", [
+      "lied",
+    ]),
     httpRequests: counter("http_requests", "Requests that the API answered", ["route", "status"]),
     signatureSeconds: histogram(
       "signature_seconds",

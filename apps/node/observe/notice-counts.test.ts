@@ -61,6 +61,28 @@ describe("violations", () => {
   });
 });
 
+describe("a second use of a one-use secret", () => {
+  test("is counted by its purpose", async () => {
+    const { counts, read } = open();
+    assert.equal(await read('mpc_secret_reuse_refused_total{purpose="presignature"}'), 0);
+    const reason = "this presignature was used before";
+    await counts.heard({ kind: "reuseRefused", purpose: "presignature", id: new Uint8Array(32), reason });
+    assert.equal(await read('mpc_secret_reuse_refused_total{purpose="presignature"}'), 1);
+    assert.equal(await read('mpc_secret_reuse_refused_total{purpose="nonce"}'), 0);
+  });
+});
+
+test("what alerts wait for is 0 before it happens: a series that begins with its first event has not increased by it", async () => {
+  const { read } = open();
+  for (const series of [
+    'mpc_byzantine_violations_total{type="DoubleVote"}',
+    'mpc_byzantine_violations_total{type="Equivocation"}',
+    'mpc_coordination_reports_total{kind="lied"}',
+    'mpc_esplora_errors_total{kind="lied"}',
+  ])
+    assert.equal(await read(series), 0, series);
+});
+
 describe("what operators should look at", () => {
   test("dissent by node, alerts by code, a wallet that is frozen, not one that is free again", async () => {
     const { counts, read } = open();

@@ -68,6 +68,9 @@ export class NoticeCounts {
       case "dissent":
         metrics.dissent.inc({ party: nameOf(notice.node) });
         return;
+      case "reuseRefused":
+        metrics.reuseRefused.inc({ purpose: notice.purpose });
+        return;
       case "alert":
         metrics.alerts.inc({ code: notice.code });
         return;

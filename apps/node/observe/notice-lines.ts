@@ -35,6 +35,7 @@ const LEVELS: Readonly<Partial<Record<Notice["kind"], Level>>> = {
   dissent: "warn",
   waits: "info",
   decided: "info",
+  reuseRefused: "error",
   sealed: "error",
   ready: "info",
   problem: "error",
@@ -124,6 +125,8 @@ export class NoticeLines {
         return { peer: this.#nameOf(notice.node) };
       case "decided":
         return { code: notice.approved ? "approved" : "rejected", reason: notice.reason };
+      case "reuseRefused":
+        return { code: notice.purpose, id: toHex(notice.id).slice(0, 16), reason: notice.reason };
       case "sealed":
       case "released":
         return { reason: notice.reason };
@@ -138,6 +141,8 @@ function worded(notice: Notice): string {
     case "problem":
     case "alert":
       return notice.message;
+    case "reuseRefused":
+      return "a one-use secret was to be used again, and was not: was this machine, or its memory, restored from a snapshot?";
     case "sealed":
       return "this node neither votes nor signs";
     case "ready":

@@ -184,6 +184,7 @@ export class Observation {
       approvals: approvals?.filter(({ nodes: asked }) => asked.includes(this.#parts.self)).length ?? null,
       generation: custody.generation,
       sealed: isSealed(custody),
+      presignatures: custody.presignatures,
       skewSeconds: this.#skew.seconds,
       certificateEndsMs: this.#network.certificateEndsMs,
       etcd: this.#etcd?.() ?? null,

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { CustodyPort } from "@conclave/custody";
-import { StoreUnavailable, type BitcoinChain, type ConclaveNode, type Store } from "@conclave/node";
+import { StoreUnavailable, type BitcoinChain, type ConclaveNode, type NodeView, type Store } from "@conclave/node";
 import { memoryStore } from "@conclave/node/testing";
 import type { Roster } from "@conclave/consensus";
 import { watchEventLoop } from "./event-loop.ts";
@@ -123,6 +123,11 @@ describe("while history cannot be had", () => {
   });
 });
 
+function nodeView(index: 0 | 1 | 2): NodeView {
+  const id = NODES[index];
+  return { index, id, name: `node${index + 1}`, self: false, status: "online", lastSeenMs: null, ban: null };
+}
+
 const moment: Moment = {
   cluster: {
     status: "degraded",
@@ -136,8 +141,23 @@ const moment: Moment = {
     keyIds: [],
     deadEdges: [{ key: "5a".repeat(32), between: [NODES[0], NODES[1]], reason: "lost", rekeying: false }],
   },
-  nodes: [],
+  nodes: [
+    { ...nodeView(0), self: true },
+    { ...nodeView(1), status: "online" },
+    { ...nodeView(2), status: "offline" },
+  ],
   keys: [],
+  presignatures: [
+    {
+      key: new Uint8Array(32).fill(0x5a),
+      waiting: 3,
+      signers: [
+        [NODES[0], NODES[1]],
+        [NODES[0], NODES[2]],
+        [NODES[0], NODES[1]],
+      ],
+    },
+  ],
   points: [
     { name: "store", state: "failed", detail: "full" },
     { name: "coordination", state: "degraded", detail: "full" },
@@ -173,6 +193,7 @@ describe("gauges", () => {
     const samples = await read();
     const expected = {
       mpc_sealed: 1,
+      'mpc_presignatures_online{key="5a5a5a5a5a5a5a5a"}': 2,
       mpc_ready: 0,
       'mpc_ready_point{point="store"}': 0,
       mpc_dead_edges: 1,
