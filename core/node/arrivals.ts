@@ -57,14 +57,14 @@ export class Arrivals {
 
   /**
    * What a coordination hands over waits for its turn; whoever hands it over waits with it. Resolves with whether custody had any
-   * use for it.
+   * use for it. Rejects with what failed in this node, which was reported: whoever handed it over may do so again.
    */
   async statement(wire: Uint8Array): Promise<boolean> {
     try {
       return await this.#parts.context.mailbox.run(() => this.#read(wire));
     } catch (error) {
       this.#parts.report(error);
-      return false;
+      throw error;
     }
   }
 

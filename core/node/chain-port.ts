@@ -163,3 +163,7 @@ export class ChainRefused extends Error {
 export class ChainLied extends Error {
   override readonly name = "ChainLied";
 }
+
+/** Whether it is the server's fault, and none of ours. It may concern one question only, whatever its name says. */
+export const isOfTheChain = (error: unknown): error is ChainUnreachable | ChainRefused | ChainLied =>
+  error instanceof ChainUnreachable || error instanceof ChainRefused || error instanceof ChainLied;

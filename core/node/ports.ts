@@ -66,7 +66,8 @@ export interface Coordination {
   withdraw(topic: string): void;
   /**
    * Begin to hand over others' statements. Called once. `read` ends when the node is done with one, false if it had no use for
-   * it: what is read from a service is read no faster than that. It does not wait for a service that is away.
+   * it: what is read from a service is read no faster than that. It rejects where the node failed at one, which is then offered
+   * again by whoever can. It does not wait for a service that is away.
    */
   start(read: (wire: Uint8Array) => Promise<boolean>): Promise<void>;
   close(): Promise<void>;

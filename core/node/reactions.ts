@@ -144,6 +144,11 @@ export class Reactions {
         await this.#parts.payments.reconsider();
         await this.#parts.messages.reconsider();
         return this.#parts.coordinator.retryWaiting();
+      case "reuseRefused":
+        return this.#parts.context.audit("custody.reuse-refused", toHex(event.id), {
+          purpose: event.purpose,
+          reason: event.reason,
+        });
       case "sealed":
         return this.#parts.context.audit("custody.sealed", this.#parts.context.self, { reason: event.reason });
       case "waits":

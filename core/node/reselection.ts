@@ -6,7 +6,7 @@ import { toHex, transcript } from "@conclave/bytes";
 import { InsufficientFunds, outpointKey, type PaymentView } from "@conclave/bitcoin";
 import { proposalCodec, requestCodec, type PaymentRequestBody, type Revision } from "@conclave/custody";
 import type { Accounts } from "./accounts.ts";
-import { ChainUnreachable } from "./chain-port.ts";
+import { isOfTheChain } from "./chain-port.ts";
 import type { Context } from "./context.ts";
 import type { PaymentViews } from "./payment-views.ts";
 import { requestHex } from "./records.ts";
@@ -62,8 +62,8 @@ export class Reselection {
       const next = await revise(request, id, rejected + 1, waits === 0 ? contested : new Set());
       await propose(proposalCodec.encode({ request, revision: next }), next);
     } catch (error) {
-      // The chain's silence says nothing about the coins: the same again, as often as it takes.
-      if (error instanceof ChainUnreachable) return this.#wait(id, rejected, reason, waits);
+      // What the chain's server keeps quiet or lies about says nothing about the coins: the same again, as often as it takes.
+      if (isOfTheChain(error)) return this.#wait(id, rejected, reason, waits);
       if (!isShortage(error)) throw error;
       // Other coins would not be fewer.
       if (!(error instanceof InsufficientFunds)) return giveUp(id, `${reason}. ${error.message}`);

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { CHAIN_LIES, type ChainLie } from "./testing/chain-lies.ts";
+import { CHAIN_LIES, LIES_ABOUT_ONE, type ChainLie } from "./testing/chain-lies.ts";
 import { COORDINATION_LIES } from "./testing/lying-coordination.ts";
 import { calm, wish, type Scenario } from "./testing/scenario.ts";
 import { live, type LifeOptions, type Lived } from "./testing/simulation.ts";
@@ -24,7 +24,7 @@ const lyingChains = (nodes: readonly number[], lie: ChainLie): Scenario["trouble
 const WISHES = [wish(0), wish(1, { atMs: 3_000, node: 1, amount: 30_000n })];
 
 describe("a chain server that lies", () => {
-  for (const lie of CHAIN_LIES) {
+  for (const lie of [...CHAIN_LIES, ...LIES_ABOUT_ONE]) {
     test(`${lie}, to one node or to all: nothing is paid twice, and the truth is told afterwards`, async () => {
       for (const nodes of [[0], NODES]) {
         const scenario = calm(`${lie} ${nodes.join()}`, {

@@ -1,7 +1,7 @@
 /** From a complete signature to a buried transaction: second opinion, broadcast, confirmations, release of locks. */
 import type { PaymentView } from "@conclave/bitcoin";
 import type { CustodyEvent } from "@conclave/custody";
-import { ChainLied, ChainRefused, type Position, type Tip } from "./chain-port.ts";
+import { ChainUnreachable, isOfTheChain, type Position, type Tip } from "./chain-port.ts";
 import type { Context } from "./context.ts";
 import type { Timer } from "./ports.ts";
 import type { PaymentViews } from "./payment-views.ts";
@@ -60,6 +60,8 @@ export class Settlement {
   #timer: Timer | null = null;
   /** A look waits for its turn on the slow lane. */
   #isLookWaiting = false;
+  /** In the look under way the operator has heard already that the server does not answer. */
+  #isSilenceTold = false;
   #stopped = false;
 
   /** `guard`: what else is looked at whenever the chain is. */
@@ -139,22 +141,26 @@ export class Settlement {
    * their coins went elsewhere, and they never will be.
    */
   async #seek(tip: Tip): Promise<void> {
-    const { store, chain, mailbox } = this.#context;
     const after = this.#soughtAfter;
-    const { rows, next } = await store.transactions.list({
+    const { rows, next } = await this.#context.store.transactions.list({
       limit: SOUGHT_AT_ONCE,
       states: UNSIGNED,
       ...(after && { after }),
     });
     this.#soughtAfter = next;
-    for (const { txid, state } of rows) if (state === "unresolved") await this.#seekRivals(txid, tip);
-    for (const sought of await this.#viewsOf(rows.filter((row) => this.#isDue(row)))) {
-      const { id, view } = sought;
-      if ((await chain.status(view.txid)) === null) continue;
-      if (!(await this.#isIt(sought))) continue;
-      const rawTx = await chain.rawTransaction(view.txid);
-      if (rawTx !== null) await mailbox.run(() => this.#complete(id, view, rawTx));
+    for (const row of rows) {
+      if (row.state === "unresolved") await this.#alone(() => this.#seekRivals(row.txid, tip));
+      if (!this.#isDue(row)) continue;
+      for (const sought of await this.#viewsOf([row])) await this.#alone(() => this.#seekOne(sought));
     }
+  }
+
+  async #seekOne(sought: Sought): Promise<void> {
+    const { chain, mailbox } = this.#context;
+    const { id, view } = sought;
+    if ((await chain.status(view.txid)) === null || !(await this.#isIt(sought))) return;
+    const rawTx = await chain.rawTransaction(view.txid);
+    if (rawTx !== null) await mailbox.run(() => this.#complete(id, view, rawTx));
   }
 
   #isDue({ state, createdAtMs }: StoredTransaction): boolean {
@@ -226,12 +232,20 @@ export class Settlement {
 
   async #poll(): Promise<void> {
     this.#isLookWaiting = false;
+    this.#isSilenceTold = false;
+    await this.#alone(() => this.#lookAtPayments());
+    await this.#alone(() => this.#watchCoins());
+  }
+
+  async #lookAtPayments(): Promise<void> {
     const tip = await this.#context.chain.tip();
     await this.#seek(tip);
-    const isExtended = await this.#extends(tip);
+    let isExtended = false;
+    await this.#alone(async () => {
+      isExtended = await this.#extends(tip);
+    });
     for (const watched of this.#watched.values()) await this.#alone(() => this.#look(watched, tip, isExtended));
     this.#tip = tip;
-    await this.#watchCoins();
   }
 
   async #watchCoins(): Promise<void> {
@@ -241,12 +255,19 @@ export class Settlement {
     await this.#guard?.();
   }
 
-  /** A server that lies about one payment, or refuses to speak of it, does not keep this node from the others. */
+  /**
+   * A server that lies about one payment, refuses to speak of it or says nothing does not keep this node from the others, nor from
+   * its coins. One that is away is asked on all the same: whoever asks it knows when it rests.
+   */
   async #alone(look: () => Promise<void>): Promise<void> {
     try {
       await look();
     } catch (error) {
-      if (!(error instanceof ChainLied || error instanceof ChainRefused)) throw error;
+      if (!isOfTheChain(error)) throw error;
+      if (error instanceof ChainUnreachable) {
+        if (this.#isSilenceTold) return;
+        this.#isSilenceTold = true;
+      }
       this.#context.notify({ kind: "problem", message: `${error.name}: ${error.message}` });
     }
   }

@@ -1,10 +1,19 @@
 /**
  * A chain server that lies to its node: it says what no block holds, keeps quiet about what is there, and shows work that was
- * never done. What it says of amounts and coins breaks even the promises of the port, as a bug of the adapter would.
+ * never done. What it says of amounts and coins breaks even the promises of the port, as a bug of the adapter would. Of one
+ * transaction it may give answers that an adapter sees through, or none, every time.
  */
 import { toHex } from "@conclave/bytes";
 import { hash256, txidBytes, type Outpoint } from "@conclave/bitcoin";
-import type { BitcoinChain, BlockHeader, Position, Utxo } from "../chain-port.ts";
+import {
+  ChainLied,
+  ChainRefused,
+  ChainUnreachable,
+  type BitcoinChain,
+  type BlockHeader,
+  type Position,
+  type Utxo,
+} from "../chain-port.ts";
 import { mineHeader } from "./chain.ts";
 
 export const CHAIN_LIES = [
@@ -16,8 +25,16 @@ export const CHAIN_LIES = [
   "shows headers without work",
 ] as const;
 
+/** Told about the transaction that the node asks for first, and about no other. */
+export const LIES_ABOUT_ONE = [
+  "contradicts the hash of one transaction",
+  "refuses to speak of one transaction",
+  "does not answer about one transaction",
+] as const;
+
 export type ChainLie =
   | (typeof CHAIN_LIES)[number]
+  | (typeof LIES_ABOUT_ONE)[number]
   /** With real work, which no proof tells apart from the network's own blocks: for tests of those who watch. */
   | "mines blocks of its own";
 
@@ -47,6 +64,14 @@ export function lyingChain(
   };
   /** What it was last asked to prove. */
   let asked = "";
+  /** The transaction that it lies about; null before it is asked for one. */
+  let chosen: string | null = null;
+  /** What a node gets that asks about this transaction, if it is that one. */
+  const spoil = (txid: string): void => {
+    const about = LIES_ABOUT_ONE.find((known) => known === lie());
+    if (about === undefined) chosen = null;
+    else if ((chosen ??= txid) === txid && says(about)) throw WORDS[about](txid);
+  };
   const claimsBurial = (): boolean => says("confirms what waits") || says("shows headers without work");
   return {
     ...chain,
@@ -56,14 +81,18 @@ export function lyingChain(
     },
     utxos: (script) => unless([], async () => twisted(script, await chain.utxos(script), says)),
     history: (script) => unless([], () => chain.history(script)),
-    transaction: (txid) => unless(null, () => chain.transaction(txid)),
-    rawTransaction: (txid) => unless(null, () => chain.rawTransaction(txid)),
+    transaction: (txid) => unless(null, async () => (spoil(txid), chain.transaction(txid))),
+    rawTransaction: (txid) => unless(null, async () => (spoil(txid), chain.rawTransaction(txid))),
     status: (txid) =>
-      unless(null, async () => (claimsBurial() || lie() === "mines blocks of its own" ? buried() : chain.status(txid))),
-    outspend: (outpoint) => unless(null, () => chain.outspend(outpoint)),
+      unless(null, async () => {
+        spoil(txid);
+        return claimsBurial() || lie() === "mines blocks of its own" ? buried() : chain.status(txid);
+      }),
+    outspend: (outpoint) => unless(null, async () => (spoil(outpoint.txid), chain.outspend(outpoint))),
     // Of another transaction, if it has none of this one.
     merkleProof: async (txid) => {
       asked = txid;
+      spoil(txid);
       if (lie() === "mines blocks of its own") {
         const { height } = (await buried()) as Extract<Position, { kind: "confirmed" }>;
         const [header] = blocksOver(txid, 1);
@@ -82,6 +111,13 @@ export function lyingChain(
     },
   };
 }
+
+const WORDS: { readonly [L in (typeof LIES_ABOUT_ONE)[number]]: (txid: string) => Error } = {
+  "contradicts the hash of one transaction": (txid) => new ChainLied(`asked for ${txid}, it gave another`),
+  "refuses to speak of one transaction": (txid) =>
+    new ChainRefused({ code: null, message: `not of ${txid}`, raw: "no" }),
+  "does not answer about one transaction": (txid) => new ChainUnreachable(`no answer about ${txid}`),
+};
 
 /** A block with one transaction, and more on top of it, with all the work that the test network asks for. */
 function blocksOver(txid: string, count: number): readonly BlockHeader[] {

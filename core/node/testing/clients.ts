@@ -12,7 +12,7 @@ import {
 } from "@conclave/bitcoin";
 import type { NodeId } from "@conclave/consensus";
 import type { Scheme } from "@conclave/keys";
-import { ChainLied, ChainUnreachable } from "../chain-port.ts";
+import { ChainLied, ChainRefused, ChainUnreachable } from "../chain-port.ts";
 import type { ConclaveNode } from "../node.ts";
 import { WalletNotReady } from "../payments.ts";
 import type { RequestId } from "../store/ids.ts";
@@ -120,5 +120,5 @@ export class Clients {
 }
 
 /** What may be over when a client asks again. */
-const AGAIN = [ChainLied, ChainUnreachable, StoreUnavailable, WalletNotReady];
+const AGAIN = [ChainLied, ChainRefused, ChainUnreachable, StoreUnavailable, WalletNotReady];
 const REFUSALS = [AddressError, InsufficientFunds, FeeTooHigh, FeeTooLow, OutputBelowDust, TooManyInputs];

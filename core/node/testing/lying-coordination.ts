@@ -51,12 +51,13 @@ export function lyingCoordination({ inner, faults, dice, clock, told }: LyingPar
     const forged = withFlippedBit(statement.wire, dice);
     if (lies("forges statements")) {
       inner.publish({ ...statement, wire: forged, topic: "forged" });
-      void hear(forged);
+      // A node that fails at it is offered nothing again: it was a lie.
+      hear(forged).catch(() => {});
     }
     if (lies("replays statements")) {
       const old = kept[dice.below(kept.length)]!;
       inner.publish({ ...old, to: statement.to, topic: "replayed" });
-      void hear(old.wire);
+      hear(old.wire).catch(() => {});
     }
   };
   return {

@@ -1,7 +1,7 @@
 /** What happens to a cluster in one life: drawn from a seed, before anything begins. */
 import type { Scheme } from "@conclave/keys";
 import { pick, seededDice, type Dice } from "@conclave/protocol/testing";
-import { CHAIN_LIES, type ChainLie } from "./chain-lies.ts";
+import { CHAIN_LIES, LIES_ABOUT_ONE, type ChainLie } from "./chain-lies.ts";
 import type { Size } from "./committee.ts";
 import { COORDINATION_LIES, type CoordinationLie } from "./lying-coordination.ts";
 import { LIES, type Lie } from "./liar.ts";
@@ -115,7 +115,8 @@ export function drawScenario(seed: string, options: DrawOptions = {}): Scenario 
   // Of a stream of their own, too: whoever serves a node lies to it.
   const services = drawServices(seededDice(`scenario/services/${seed}`), drawnLife.size.n);
   const absences = drawAbsences(seededDice(`scenario/absences/${seed}`), drawnLife.size.n);
-  const troubles = [...drawnLife.troubles, ...services, ...absences];
+  const silences = drawLiesAboutOne(seededDice(`scenario/lies-about-one/${seed}`), drawnLife.size.n);
+  const troubles = [...drawnLife.troubles, ...services, ...absences, ...silences];
   const life = { ...drawnLife, troubles, scheme, rekeys: dice.chance(REKEY_CHANCE) };
   return scheme === "frost-secp256k1-taproot" ? life : pairwiseLife(life, dice);
 }
@@ -306,6 +307,17 @@ function drawServices(dice: Dice, n: number): Scenario["troubles"] {
   return [...chains, ...coordinations, ...torn.map((tear) => ({ kind: "torn store" as const, ...tear }))];
 }
 
+/** Share of lives in which one node's chain server lies about one transaction. */
+const LIES_ABOUT_ONE_CHANCE = 0.2;
+
+function drawLiesAboutOne(dice: Dice, n: number): Scenario["troubles"] {
+  if (!dice.chance(LIES_ABOUT_ONE_CHANCE)) return [];
+  const lie = pick(dice, LIES_ABOUT_ONE);
+  return [
+    { kind: "chain lies", node: dice.below(n), lie, forMs: 2_000 + dice.below(20_000), atMs: dice.below(22_000) },
+  ];
+}
+
 /** Share of lives in which stores are away, and the longest that one is: until long after everything else is mended. */
 const STORE_AWAY_CHANCE = 0.3;
 const LONGEST_STORE_AWAY_MS = 60_000;
@@ -350,6 +362,7 @@ export const FAULTS: readonly string[] = [
   "torn store",
   "store away",
   ...CHAIN_LIES,
+  ...LIES_ABOUT_ONE,
   ...COORDINATION_LIES,
   ...[...LIES, ...PAIRWISE_LIES].map((lie) => `liar ${lie}`),
   "edge dead",
