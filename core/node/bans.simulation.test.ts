@@ -72,6 +72,41 @@ void test("a node that votes twice: every other node alerts, says why, keeps it,
   );
 });
 
+void test("with one of seven banned and another silent, whoever coordinates begins at the end of the window: no attempt is lost", async () => {
+  const [liar, silent] = [0, 6];
+  const scenario = calm("banned and silent", {
+    size: { n: 7, t: 5, q: 5 },
+    liar: { node: liar, lies: ["votes twice"] },
+    // The liar is convicted over the first.
+    wishes: [wish(0, { node: 1 }), wish(1, { node: 2, atMs: 9_000 })],
+    healMs: 40_000,
+  });
+  const attempts: number[] = [];
+  const lived = await live(scenario, {
+    // Its link is up and it votes; it never takes part in an attempt.
+    custody: (node, port) =>
+      node !== silent
+        ? port
+        : {
+            ...port,
+            receive: async (...args) => {
+              const events = await port.receive(...args);
+              return events.some(({ kind }) => kind === "joined") ? [] : events;
+            },
+          },
+    inspect: async ({ machines }) => {
+      const [latest] = (await machines[2]!.store.requests.list({ limit: 1 })).rows;
+      for (const { store } of machines.slice(1, silent))
+        for (const { type, attempt, reasons } of await store.events.ofRequest(latest!.id))
+          if (type === "SIGN") attempts.push(attempt + reasons.length);
+    },
+  });
+  assert.deepEqual(lived.violations, []);
+  assert.ok(lived.notices.some(({ node, notice }) => node === 2 && notice.kind === "violation"));
+  assert.equal(lived.endings.get("confirmed"), 2);
+  assert.deepEqual(attempts, [0, 0, 0, 0, 0]);
+});
+
 const roster: Roster = committeeOf(SIZE).settings.roster;
 const banOf = (node: NodeId, untilMs: number | null): Ban => ({
   node,

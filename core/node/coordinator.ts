@@ -5,9 +5,10 @@
  */
 import { toHex } from "@conclave/bytes";
 import { bannedAt, type NodeId } from "@conclave/consensus";
-import { coordinatorIndex, requestCodec, viewKey, type CustodyEvent, type Request } from "@conclave/custody";
+import { requestCodec, viewKey, type CustodyEvent, type Request } from "@conclave/custody";
 import { later, type Context } from "./context.ts";
 import {
+  coordinatorOf,
   eventId,
   isForSignersOnly,
   isKeyUnderWay,
@@ -51,8 +52,7 @@ export class Coordinator {
 
   /** Whether this node coordinates, or last coordinated, the event of a request. */
   coordinates(request: RequestId): boolean {
-    const operation = this.#ofRequest(request);
-    return operation !== undefined && this.#coordinatorOf(operation, operation.attempt) === this.#context.self;
+    return this.#ofRequest(request)?.coordinator === this.#context.self;
   }
 
   /**
@@ -162,9 +162,8 @@ export class Coordinator {
       return;
     }
     this.#skipDown(operation, eligible);
-    if (eligible[coordinatorIndex(eligible.length, operation.height, operation.attempt)] === this.#context.self) {
-      return this.#ask(operation);
-    }
+    operation.coordinator = coordinatorOf(eligible, operation);
+    if (operation.coordinator === this.#context.self) return this.#ask(operation);
     operation.stage = "asking";
     this.#wait(operation, this.#context.timings.setupDeadlineMs, () =>
       this.#next(operation, "its coordinator did not ask"),
@@ -174,8 +173,7 @@ export class Coordinator {
   /** Attempts whose coordinator is known to be down are nobody's: go on to the first that somebody can open. */
   #skipDown(operation: Operation, eligible: readonly NodeId[]): void {
     for (let skipped = 0; skipped < eligible.length; skipped++) {
-      const coordinator = eligible[coordinatorIndex(eligible.length, operation.height, operation.attempt)]!;
-      if (this.#isUp(coordinator)) return;
+      if (this.#isUp(coordinatorOf(eligible, operation))) return;
       operation.attempt += 1;
     }
   }
@@ -193,13 +191,14 @@ export class Coordinator {
   }
 
   /** This node acknowledged a setup, its own or another coordinator's: the event is under way. */
-  async joined({ request, attempt, attemptId, revision }: Event<"joined">): Promise<void> {
+  async joined({ request, attempt, attemptId, revision, coordinator }: Event<"joined">): Promise<void> {
     const operation = this.#ofRequest(requestHex(request), revision);
     if (operation === undefined || operation.stage === "done") return;
     if (this.#isFrozen(operation)) return this.#stayOut(attemptId);
     this.#cancel(operation);
     operation.attempt = attempt;
     operation.attemptId = attemptId;
+    operation.coordinator = coordinator;
     operation.stage = "joined";
     operation.acked = 0;
     operation.overdue = false;
@@ -208,8 +207,7 @@ export class Coordinator {
     if (!(await events.update(operation.id, "PENDING", { status: "IN_PROGRESS", attempt })))
       await events.update(operation.id, "IN_PROGRESS", { attempt });
     const { ackWindowMs } = this.#context.timings;
-    const coordinates = this.#coordinatorOf(operation, attempt) === this.#context.self;
-    if (coordinates) this.#wait(operation, ackWindowMs, () => this.#endOfAckWindow(operation));
+    if (coordinator === this.#context.self) this.#wait(operation, ackWindowMs, () => this.#endOfAckWindow(operation));
     else this.#wait(operation, ackWindowMs + this.#roundDeadlineMs(operation), () => this.#giveUp(operation));
   }
 
@@ -397,10 +395,6 @@ export class Coordinator {
 
   stop(): void {
     for (const operation of this.#operations.values()) this.#cancel(operation);
-  }
-
-  #coordinatorOf({ members, height }: Operation, attempt: number): NodeId {
-    return members[coordinatorIndex(members.length, height, attempt)]!;
   }
 
   #ofRequest(request: RequestId, revision?: number): Operation | undefined {

@@ -32,6 +32,7 @@ const operation = (id: string, change: Partial<Operation> = {}): Operation => ({
   suspects: new Set(),
   stage: "waiting",
   attemptId: null,
+  coordinator: null,
   acked: 0,
   overdue: false,
   key: null,

@@ -1,7 +1,7 @@
 /** One event on its way through attempts: what a node knows of it, and the order in which keys are made. */
 import { toHex, transcript } from "@conclave/bytes";
 import type { NodeId } from "@conclave/consensus";
-import type { KeyView, Request } from "@conclave/custody";
+import { coordinatorIndex, type KeyView, type Request } from "@conclave/custody";
 import { hasEdges } from "./key-requests.ts";
 import type { Timer } from "./ports.ts";
 import type { EventType, StoredEvent } from "./store/events.ts";
@@ -31,6 +31,8 @@ export interface Operation {
   readonly suspects: Set<NodeId>;
   stage: "waiting" | "halted" | "asking" | "joined" | "running" | "certifying" | "done";
   attemptId: string | null;
+  /** Who coordinates the attempt under way, or the last one; null before there was any. */
+  coordinator: NodeId | null;
   acked: number;
   /** The window for acks is over, and too few have come. */
   overdue: boolean;
@@ -79,6 +81,7 @@ export const operationOf = (
   suspects: new Set(),
   stage: "waiting",
   attemptId: null,
+  coordinator: null,
   acked: 0,
   overdue: false,
   key: event.type === "KEYGEN" && event.result !== null ? toHex(event.result) : null,
@@ -87,6 +90,12 @@ export const operationOf = (
 
 /** Events whose result only those have who took part in it: the others hear nothing, which is as it should be. */
 export const isForSignersOnly = ({ type }: Pick<Operation, "type">): boolean => type === "PRESIGN";
+
+/** Whose turn it is: `eligible` are the members that are not banned, in the order of their numbers, as custody counts them. */
+export const coordinatorOf = (
+  eligible: readonly NodeId[],
+  { height, attempt }: Pick<Operation, "height" | "attempt">,
+): NodeId => eligible[coordinatorIndex(eligible.length, height, attempt)]!;
 
 /** One event per approved content: the same on every node. */
 export const eventId = (request: RequestId, type: EventType, revision: number, round: number): EventId =>
