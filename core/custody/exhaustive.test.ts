@@ -5,45 +5,14 @@
  */
 import { NO_SPENDING_LIMITS } from "@conclave/bitcoin";
 import { toHex } from "@conclave/bytes";
-import { signedVoteCodec, type Vote } from "@conclave/consensus";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { decideVote, lockRecordCodec, replay, type LockRecord, type VoteAsk } from "./locks/index.ts";
 import type { CustodyEvent } from "./events.ts";
 import { Cluster } from "./testing/cluster.ts";
-import { coin, payment, propose, vote, type Payment } from "./testing/payments.ts";
+import { vote, type Payment } from "./testing/payments.ts";
+import { fresh, saidBy } from "./testing/sayings.ts";
 import { bannedAt } from "./testing/suspects.ts";
-
-/** What is in an envelope, if it is a vote: opened once, though it was sent to many and is looked at after every run. */
-const opened = new WeakMap<Uint8Array, Vote | "no vote">();
-function voteIn(cluster: Cluster, wire: Uint8Array): Vote | "no vote" {
-  const known = opened.get(wire);
-  if (known !== undefined) return known;
-  const { header, body } = cluster.reader.open(wire);
-  const found = header.kind === "vote" ? signedVoteCodec.decode(body).vote : "no vote";
-  opened.set(wire, found);
-  return found;
-}
-
-/** Values of every vote of a party on a payment that ever left it, by slot; more than one in a slot is a contradiction. */
-function saidBy(cluster: Cluster, party: number, { id }: Payment): ReadonlyMap<string, ReadonlySet<boolean>> {
-  const said = new Map<string, Set<boolean>>();
-  for (const { from, wire } of cluster.sent) {
-    if (from !== party) continue;
-    const cast = voteIn(cluster, wire);
-    if (cast === "no vote" || toHex(cast.request) !== toHex(id)) continue;
-    const slot = `${cast.revision}.${cast.round}`;
-    said.set(slot, (said.get(slot) ?? new Set()).add(cast.value));
-  }
-  return said;
-}
-
-/** The n-th payment of a cluster, with a coin of its own, that everybody knows. */
-function fresh(cluster: Cluster, number: number): Payment {
-  const paid = payment(cluster, { coins: [coin(number)], idempotencyKey: `request ${number}` });
-  propose(cluster, paid);
-  return paid;
-}
 
 type Said = true | false | null;
 
