@@ -34,6 +34,9 @@ const GAP_LIMIT = 20;
 /** How far beyond the next index a change output may point: room for payments under way on other nodes. */
 const CHANGE_WINDOW = 20;
 
+/** Transactions of which it is remembered whether they are a coinbase: more than a wallet has coins of at a time. */
+const MAX_COINBASE = 10_000;
+
 export interface WalletBalance {
   readonly confirmed: Sats;
   readonly unconfirmed: Sats;
@@ -245,6 +248,7 @@ export class WalletView {
     const transaction = await this.#chain.transaction(txid);
     const coinbase = transaction?.inputs[0]?.claimedPrevout === null;
     this.#coinbase.set(txid, coinbase);
+    if (this.#coinbase.size > MAX_COINBASE) this.#coinbase.delete(this.#coinbase.keys().next().value!);
     return coinbase;
   }
 
