@@ -71,8 +71,10 @@ export class Arrivals {
   link(peer: NodeId, up: boolean): void {
     const { clock, mailbox, notify } = this.#parts.context;
     notify({ kind: "link", node: peer, up });
-    if (!up) return void this.#goneSince.set(peer, this.#lastSeen.get(peer) ?? clock.nowMs());
+    if (!up) this.#goneSince.set(peer, this.#lastSeen.get(peer) ?? clock.nowMs());
+    // Until a link goes down something came over it, if only to keep it alive.
     this.#lastSeen.set(peer, clock.nowMs());
+    if (!up) return;
     this.delivery.linkUp(peer);
     mailbox.post(async () => {
       await this.#republish(peer);

@@ -47,6 +47,8 @@ export interface NodeParts {
   readonly transport: Transport;
   /** Makes the coordination; gets messages to peers to build on. */
   readonly coordination: (messenger: Messenger) => Coordination;
+  /** Why what it is built on does not help, a sentence for operators; null while it does. */
+  readonly coordinationTrouble?: () => string | null;
   readonly store: Store;
   readonly chain: BitcoinChain;
   readonly secondOpinion: SecondOpinion;

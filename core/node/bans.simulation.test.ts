@@ -142,7 +142,14 @@ void test("bans that leave too few halt visibly, name who and until when, and en
   const [, b, c] = roster.nodes;
   const bans = [banOf(b!.id, 1_000), banOf(c!.id, null)];
   const { parts, store, notices } = nodeWith(bans, 999);
-  const { status, reasons } = await viewCluster(parts, new Map(), { deadEdges: [], accounts: [], payments: [] });
+  const calmly = {
+    deadEdges: [],
+    accounts: [],
+    payments: [],
+    history: { away: false, troubles: [] },
+    coordination: null,
+  };
+  const { status, reasons } = await viewCluster(parts, new Map(), calmly);
   assert.equal(status, "halted");
   assert.match(
     reasons[0]!,
@@ -162,7 +169,7 @@ void test("bans that leave too few halt visibly, name who and until when, and en
   assert.equal((await store.violations.list({ limit: 9 })).length, 2);
 
   const later = nodeWith(bans, 1_000);
-  const after = await viewCluster(later.parts, new Map(), { deadEdges: [], accounts: [], payments: [] });
+  const after = await viewCluster(later.parts, new Map(), calmly);
   assert.equal(after.status, "degraded");
   await new Bans(later.parts).recall();
   assert.deepEqual(later.notices, []);

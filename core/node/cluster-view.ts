@@ -55,9 +55,16 @@ export interface Troubles {
   readonly accounts: readonly { readonly frozen: string | null }[];
   /** Payments that the chain does not take as it should, a sentence each. */
   readonly payments: readonly string[];
+  /** What is wrong with this node's own history, a sentence each; `away`: it takes part in nothing meanwhile. */
+  readonly history: { readonly away: boolean; readonly troubles: readonly string[] };
+  /** Why the coordination service does not help; null while it does, or where there is none. Nothing waits for it. */
+  readonly coordination: string | null;
 }
 
-/** Every node of the roster. `lastSeen`: when this node last heard from each. */
+/**
+ * Every node of the roster. `lastSeen`: when this node last heard from each. One whose link is up is heard all the time: a link that
+ * nothing came over for some seconds is down.
+ */
 export async function viewNodes(
   parts: ClusterParts,
   lastSeen: ReadonlyMap<NodeId, number>,
@@ -73,7 +80,7 @@ export async function viewNodes(
       name,
       self: id === self,
       status: banned.has(id) ? ("banned" as const) : up ? ("online" as const) : ("offline" as const),
-      lastSeenMs: id === self ? clock.nowMs() : (lastSeen.get(id) ?? null),
+      lastSeenMs: up ? clock.nowMs() : (lastSeen.get(id) ?? null),
       ban: bans.find(({ node }) => node === id) ?? null,
     };
   });
@@ -83,7 +90,7 @@ export async function viewNodes(
 export async function viewCluster(
   parts: ClusterParts,
   lastSeen: ReadonlyMap<NodeId, number>,
-  { deadEdges, accounts, payments }: Troubles,
+  { deadEdges, accounts, payments, history, coordination }: Troubles,
 ): Promise<ClusterView> {
   const { roster, threshold: t, quorum: q, ledger } = parts;
   const { keys, sealed, ready, bans } = await parts.news.look();
@@ -94,6 +101,7 @@ export async function viewCluster(
     .map(({ name, status, ban }) => (status === "banned" ? bannedFor(name, ban!) : `${name} is ${status}`));
   if (sealed !== null) reasons.push(`this node does not vote or sign: ${sealed}`);
   else if (!ready) reasons.push("this node waits for its peers to confirm its journal");
+  reasons.push(...history.troubles);
   const nameOf = (id: NodeId): string => roster.nodes.find((node) => node.id === id)?.name ?? id.slice(0, 8);
   reasons.push(...deadEdges.slice(0, EDGES_TOLD).map((edge) => worded(edge, nameOf)));
   if (deadEdges.length > EDGES_TOLD) reasons.push(`${deadEdges.length - EDGES_TOLD} more edges are dead`);
@@ -101,26 +109,32 @@ export async function viewCluster(
   if (state !== "ok") reasons.push(`the Bitcoin chain does not answer: ${message}`);
   reasons.push(...payments.slice(0, PAYMENTS_TOLD));
   if (payments.length > PAYMENTS_TOLD) reasons.push(`${payments.length - PAYMENTS_TOLD} more payments are in trouble`);
+  if (coordination !== null) reasons.push(coordination);
   const frozen = accounts.flatMap((account) => account.frozen ?? []);
   reasons.unshift(...frozen);
   const needed = Math.max(t, q);
-  const lacksNodes = online.length < needed;
+  const total = roster.nodes.length;
+  const usable = online.length - (sealed !== null || history.away ? 1 : 0);
+  const lacksNodes = usable < needed;
   // An account that is not frozen still pays.
   const halted = lacksNodes || (frozen.length > 0 && frozen.length === accounts.length);
   if (lacksNodes) {
     reasons.unshift(
-      `${online.length} of ${roster.nodes.length} nodes can vote and sign, ${needed} are needed: payments wait until more are back`,
+      `${usable} of ${total} nodes can vote and sign, ${needed} are needed: payments wait until more are back`,
     );
+  } else if (usable === needed && usable < total) {
+    // A cluster that needs everybody is like this by its operators' choice, and says nothing of it while everybody is there.
+    reasons.push(`${usable} of ${total} nodes can vote and sign, as many as are needed: one more loss halts signing`);
   }
   const guard = guardOf(parts, bans);
   if (guard.halted) reasons.unshift(guard.reason);
   return {
     status: halted ? "halted" : reasons.length > 0 ? "degraded" : "ok",
     reasons,
-    n: roster.nodes.length,
+    n: total,
     t,
     q,
-    f: toleratedFaults(roster.nodes.length),
+    f: toleratedFaults(total),
     online: online.length,
     height: ledger.height(),
     keyIds: keys.map(({ key }) => toHex(key)),

@@ -187,6 +187,8 @@ export class ConclaveNode {
       deadEdges: this.#organs.deadEdges.all(),
       accounts: this.#organs.accounts.all(),
       payments: this.#organs.settlement.troubles(),
+      history: { away: this.#organs.history.absence() !== null, troubles: this.#organs.history.troubles() },
+      coordination: this.#parts.coordinationTrouble?.() ?? null,
     });
   }
 

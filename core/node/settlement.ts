@@ -29,6 +29,9 @@ const SOUGHT_AT_ONCE = 50;
 const PAGE = 500;
 /** A payment this deep is not looked at any more. */
 const FORGET_DEPTH = 100;
+const HOUR_MS = 3_600_000;
+/** Blocks come every ten minutes or so: of sixty million gaps one is as long as this. */
+const STALE_TIP_MS = 3 * HOUR_MS;
 /** Looks after which every payment is asked about, whatever the tip says: servers have several backends that differ. */
 const WHOLE_LOOK_EVERY = 20;
 
@@ -78,9 +81,20 @@ export class Settlement {
     this.#follower = new Follower({ context, records, views });
   }
 
-  /** What an operator should know of payments that the chain does not take as it should, a sentence each. */
+  /** What an operator should know of the chain and of payments that it does not take as it should, a sentence each. */
   troubles(): readonly string[] {
-    return [...[...this.#watched.values()].flatMap(({ trouble }) => trouble ?? []), ...this.#troubles.values()];
+    const followed = [...this.#watched.values()].flatMap(({ trouble }) => trouble ?? []);
+    return [...this.#staleness(), ...followed, ...this.#troubles.values()];
+  }
+
+  /** On a network whose blocks come by themselves, a server that shows none is behind, or hides them. */
+  #staleness(): readonly string[] {
+    const { clock, network } = this.#context;
+    if (this.#tip === null || network === "regtest") return [];
+    const ageMs = clock.nowMs() - this.#tip.time * 1_000;
+    if (ageMs < STALE_TIP_MS) return [];
+    const hours = Math.floor(ageMs / HOUR_MS);
+    return [`the chain's server shows no block of the last ${hours} hours: see whether it is in step with the network`];
   }
 
   /** After a restart: watch every payment whose signature is known. */
