@@ -9,8 +9,12 @@ import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
-import type { EtcdTls } from "../http.ts";
+import { watchQuestion } from "../calls.ts";
+import { systemClock } from "../clock.ts";
+import { EtcdGateway } from "../gateway.ts";
+import { Endpoint, type EtcdTls } from "../http.ts";
 import type { EtcdCredentials } from "../options.ts";
+import { parseJson, parseWatch } from "../shapes.ts";
 import { EtcdMember } from "./etcd-member.ts";
 import type { TestAuthority } from "./certificates.ts";
 
@@ -88,6 +92,28 @@ export class EtcdCluster {
     const everything = { key: base64("\0"), range_end: base64("\0"), keys_only: true };
     const { kvs = [] } = await this.insist("/v3/kv/range", everything);
     return kvs.map(({ key }) => Buffer.from(key, "base64").toString("utf8"));
+  }
+
+  /** Names of all keys below a prefix that were ever written, also ones that are gone by now, unless history was forgotten. */
+  async everWritten(prefix: string): Promise<readonly string[]> {
+    const end = `${prefix}~`;
+    await this.put(end, "");
+    const url = this.members.find(({ isRunning }) => isRunning)!.url;
+    const parts = { endpoints: [new Endpoint(new URL(url), this.tls, systemClock)], deadlineMs: PATIENCE_MS };
+    const gateway = new EtcdGateway({ ...parts, answered: () => {}, lied: () => {} });
+    const found = new Set<string>();
+    try {
+      const stream = await gateway.stream("/v3/watch", watchQuestion(prefix, 1n));
+      for await (const line of stream.lines) {
+        const { events } = parseWatch(parseJson(line), prefix);
+        for (const { kind, key } of events) if (kind === "put") found.add(key);
+        if (found.delete(end)) break;
+      }
+      return [...found];
+    } finally {
+      gateway.close();
+      await this.delete(end);
+    }
   }
 
   async put(key: string, value: string): Promise<void> {
