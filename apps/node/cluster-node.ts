@@ -17,6 +17,7 @@ import { startHttp, type HttpOptions, type HttpServer } from "./http/index.ts";
 import { Observation } from "./observe/observation.ts";
 import { namingPayments } from "./named-payments.ts";
 import { operatorView } from "./observe/operator-view.ts";
+import type { Point } from "./observe/readiness.ts";
 import type { PreparedNode } from "./prepared-node.ts";
 import { nodeService } from "./service.ts";
 import { timelyService } from "./timely-service.ts";
@@ -40,6 +41,8 @@ export interface ClusterNodeOptions {
 export interface ClusterNode {
   readonly node: ConclaveNode;
   readonly http: HttpServer;
+  /** Everything that its readiness depends on. */
+  points(): Promise<readonly Point[]>;
   stop(): Promise<void>;
 }
 
@@ -116,6 +119,7 @@ async function openParts(options: ClusterNodeOptions, opened: (() => Promise<voi
   return {
     node,
     http,
+    points: () => observation.points(),
     async stop() {
       await http.close();
       await node.stop();

@@ -61,7 +61,7 @@ async function run({ config, base }: ResolvedConfig, parent: Parent | null): Pro
     throw error;
   }
   log.logger.info({ event: "running", api: running.http.url }, "the node runs");
-  parent?.serve(speakerOf(running.node));
+  parent?.serve(speakerOf(running));
   parent?.say({ kind: "ready", apiUrl: running.http.url, rssBytes: process.memoryUsage.rss() });
   await untilStopped(parent);
   await running.stop();

@@ -1,7 +1,7 @@
 /** What the user of a running local network types: stop and start nodes, mine, and see what follows. */
 import { createInterface } from "node:readline";
 import { viewKey } from "@conclave/custody";
-import { ACCOUNTS, type Notice } from "@conclave/node";
+import { ACCOUNTS, TRANSACTION_STATES, type Notice } from "@conclave/node";
 import type { LocalNetwork } from "./folder.ts";
 import type { LocalCluster } from "./local-cluster.ts";
 import type { Notices } from "./notices.ts";
@@ -23,11 +23,15 @@ const TOLD = new Set([
   "failed",
 ]);
 
+/** Payments whose last line is remembered; of an older one the next block would be told again. */
+const MAX_TOLD = 4_096;
+
 const MESSAGES_TOLD = new Set(["approved", "signed", "rejected", "failed", "expired"]);
 
 /** Print payments as they move, and take commands until the returned function is called. */
 export function attend(network: LocalNetwork, running: LocalCluster, notices: Notices, progress: Progress): () => void {
-  const stopListening = notices.listen((node, notice) => tell(network, running, node, notice, progress));
+  const told = new Told();
+  const stopListening = notices.listen((node, notice) => tell({ network, running, progress, told }, node, notice));
   if (!process.stdin.isTTY) return stopListening;
   const lines = createInterface({ input: process.stdin });
   lines.on("line", (line) => {
@@ -41,13 +45,44 @@ export function attend(network: LocalNetwork, running: LocalCluster, notices: No
   };
 }
 
+type Moved = Extract<Notice, { kind: "state" }>;
+
+/** What was last said of each payment, and by whom. */
+class Told {
+  readonly #last = new Map<string, { readonly state: Moved["state"]; readonly node: number }>();
+
+  /**
+   * Whether it is news: nodes tell of every block on top of a payment, and one that takes over tells what others told before it.
+   * Of a payment that was confirmed before anybody listened, nothing is.
+   */
+  isNews(node: number, { request, state, confirmations }: Moved): boolean {
+    const last = this.#last.get(request);
+    if (last?.state === state || (last !== undefined && last.node !== node && !isLater(state, last.state)))
+      return false;
+    this.#last.set(request, { state, node });
+    if (this.#last.size > MAX_TOLD) this.#last.delete(this.#last.keys().next().value!);
+    return last !== undefined || state !== "confirmed" || confirmations <= 1;
+  }
+}
+
+const isLater = (state: Moved["state"], than: Moved["state"]): boolean =>
+  TRANSACTION_STATES.indexOf(state) > TRANSACTION_STATES.indexOf(than);
+
+interface Listener {
+  readonly network: LocalNetwork;
+  readonly running: LocalCluster;
+  readonly progress: Progress;
+  readonly told: Told;
+}
+
 /** One voice for all nodes: the first that runs. */
-function tell(network: LocalNetwork, running: LocalCluster, node: number, notice: Notice, progress: Progress): void {
+function tell({ network, running, progress, told }: Listener, node: number, notice: Notice): void {
   const voice = running.speakers.findIndex((candidate) => candidate !== null);
   if (notice.kind === "violation") progress.say(`${network.names[node]} bans a node: ${notice.violation}`);
   if (notice.kind === "sealed") progress.say(`${network.names[node]}: ${notice.reason}`);
   if (node === voice) tellOfMessages(notice, progress);
   if (node !== voice || notice.kind !== "state" || !TOLD.has(notice.state)) return;
+  if (!told.isNews(node, notice)) return;
   const because = notice.reason === null ? "" : ` (${notice.reason})`;
   progress.say(`payment ${notice.request.slice(0, 8)} ${notice.state}${because}`);
 }

@@ -7,7 +7,7 @@ export interface LocalCluster {
   readonly esploraUrl: string;
   /** Nodes by place; null for one that does not run. */
   readonly speakers: readonly (Speaker | null)[];
-  /** The first node that runs: whom to ask about the network. */
+  /** The first node that runs: whom to ask about the network. Throws `NoNodeRuns`. */
   readonly voice: Speaker;
   /** Processes that nodes run in. */
   readonly pids: readonly number[];
@@ -17,5 +17,20 @@ export interface LocalCluster {
   mine(): void;
   stopNode(index: number): Promise<void>;
   startNode(index: number): Promise<void>;
+  /** Calls `listener` for nodes that end although nobody stopped them, until the returned function is called. */
+  watchEnds(listener: (node: number, error: Error) => void): () => void;
   stop(): Promise<void>;
+}
+
+/** Every node of the network ended. */
+export class NoNodeRuns extends Error {
+  override readonly name = "NoNodeRuns";
+}
+
+/** The first that runs. Throws `NoNodeRuns`. */
+export function voiceOf(speakers: readonly (Speaker | null)[]): Speaker {
+  const voice = speakers.find((speaker) => speaker !== null);
+  if (voice === undefined || voice === null)
+    throw new NoNodeRuns("no node runs any more: stop this with Ctrl-C and start the network again");
+  return voice;
 }

@@ -12,7 +12,7 @@ import type { ClusterNode } from "../cluster-node.ts";
 import type { HttpLog } from "../http/index.ts";
 import { prepareNode, type PreparedNode } from "../prepared-node.ts";
 import { openChain, type OpenChain } from "./chain.ts";
-import type { LocalCluster } from "./local-cluster.ts";
+import { voiceOf, type LocalCluster } from "./local-cluster.ts";
 import { speakerOf, type Speaker } from "./speaker.ts";
 import { FolderUnusable, hasStarted, readSecret, writeRoster, type Folder, type LocalNetwork } from "./folder.ts";
 import { LOCAL_TIMINGS } from "./timings.ts";
@@ -79,7 +79,7 @@ export class RunningNetwork implements LocalCluster {
   }
 
   get speakers(): readonly (Speaker | null)[] {
-    return this.#nodes.map((running) => running && speakerOf(running.node));
+    return this.#nodes.map((running) => running && speakerOf(running));
   }
 
   get pids(): readonly number[] {
@@ -87,7 +87,12 @@ export class RunningNetwork implements LocalCluster {
   }
 
   get voice(): Speaker {
-    return speakerOf(this.speaker);
+    return voiceOf(this.speakers);
+  }
+
+  /** Nodes of this process end with it. */
+  watchEnds(): () => void {
+    return () => {};
   }
 
   /** Address of a node's API, whether the node runs or not. */

@@ -35,6 +35,7 @@ export class NodeProcess {
   readonly #asked = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
   readonly #ended: Promise<Error>;
   #next = 0;
+  #isOver = false;
 
   constructor({ name, configFile, logFile }: NodeProcessPlace, notify: (notice: Notice) => void) {
     this.name = name;
@@ -50,6 +51,7 @@ export class NodeProcess {
     this.#ended = new Promise((resolve) => {
       this.#child.once("exit", (code, signal) => {
         const error = new NodeEnded(`${name}'s process ended with ${signal ?? `code ${code}`}: its log is ${logFile}`);
+        this.#isOver = true;
         for (const asked of this.#asked.values()) asked.reject(error);
         this.#asked.clear();
         resolve(error);
@@ -64,6 +66,10 @@ export class NodeProcess {
   /** Resolves when the process is over, with how it ended. */
   get ended(): Promise<Error> {
     return this.#ended;
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
   }
 
   say(message: ParentMessage): void {

@@ -2,7 +2,6 @@
 import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { assert } from "@conclave/bytes";
 import type { Regtest } from "@conclave/bitcoin-regtest";
 import type { Charter, SignedCard, TransportName } from "@conclave/consensus";
 import type { Notice } from "@conclave/node";
@@ -13,7 +12,7 @@ import { openChain, type OpenChain } from "./chain.ts";
 import { FolderUnusable, hasStarted, writeRoster, type Folder, type LocalNetwork } from "./folder.ts";
 import { localAuthority, type LocalAuthority } from "./local-authority.ts";
 import { startRelayProcess, type RelayProcess } from "./relay-process.ts";
-import type { LocalCluster } from "./local-cluster.ts";
+import { voiceOf, type LocalCluster } from "./local-cluster.ts";
 import type { NetworkOptions } from "./network.ts";
 import { configFileOf, writeConfigs, type Services } from "./node-configs.ts";
 import { NodeProcess } from "./node-process.ts";
@@ -36,6 +35,7 @@ export class ProcessNetwork implements LocalCluster {
   readonly #chain: OpenChain;
   readonly #relay: RelayProcess | null;
   readonly #nodes: (NodeProcess | null)[] = [];
+  readonly #watchers = new Set<(node: number, error: Error) => void>();
 
   private constructor(options: ProcessNetworkOptions, chain: OpenChain, relay: RelayProcess | null) {
     this.#options = options;
@@ -66,6 +66,7 @@ export class ProcessNetwork implements LocalCluster {
       const chain = await openChain(folder, portBase);
       running = new ProcessNetwork(heard, chain, relay);
       running.#nodes.push(...processes);
+      for (const [index, node] of processes.entries()) running.#watch(index, node);
       if (isNew) await found(options, processes);
       await Promise.all(processes.map((node) => node.next("ready")));
       await links.allUp(LINKS_MS);
@@ -86,7 +87,7 @@ export class ProcessNetwork implements LocalCluster {
     return this.#chain.url;
   }
 
-  /** Processes by place; null for a node that was stopped. */
+  /** Processes by place; null for a node that was stopped. One that ended by itself stays until it is started again. */
   get processes(): readonly (NodeProcess | null)[] {
     return this.#nodes;
   }
@@ -96,17 +97,15 @@ export class ProcessNetwork implements LocalCluster {
   }
 
   get speakers(): readonly (Speaker | null)[] {
-    return this.#nodes.map((node) => node && node.speaker);
+    return this.#nodes.map((node) => (node === null || node.isOver ? null : node.speaker));
   }
 
   get pids(): readonly number[] {
-    return this.#nodes.flatMap((node) => (node === null ? [] : [node.pid]));
+    return this.#nodes.flatMap((node) => (node === null || node.isOver ? [] : [node.pid]));
   }
 
   get voice(): Speaker {
-    const speaker = this.speakers.find((found) => found !== null);
-    assert(speaker !== null && speaker !== undefined, "a network keeps at least one node running");
-    return speaker;
+    return voiceOf(this.speakers);
   }
 
   apiUrl(index: number): string {
@@ -135,9 +134,10 @@ export class ProcessNetwork implements LocalCluster {
 
   /** Throws what keeps the node from starting. */
   async startNode(index: number): Promise<void> {
-    if (this.#nodes[index] !== null) return;
+    if (this.#nodes[index]?.isOver === false) return;
     const node = startProcess(this.#options, index);
     this.#nodes[index] = node;
+    this.#watch(index, node);
     try {
       await node.next("ready");
     } catch (error) {
@@ -146,10 +146,22 @@ export class ProcessNetwork implements LocalCluster {
     }
   }
 
+  watchEnds(listener: (node: number, error: Error) => void): () => void {
+    this.#watchers.add(listener);
+    return () => void this.#watchers.delete(listener);
+  }
+
   async stop(): Promise<void> {
     await Promise.all(this.#nodes.map((_, index) => this.stopNode(index)));
     await this.#relay?.stop();
     await this.chain.close();
+  }
+
+  #watch(index: number, node: NodeProcess): void {
+    void node.ended.then((error) => {
+      // Whoever stops or kills a node takes it out of its place first.
+      if (this.#nodes[index] === node) for (const tell of this.#watchers) tell(index, error);
+    });
   }
 }
 

@@ -2,6 +2,7 @@
 import { printDescriptor, RECEIVE } from "@conclave/bitcoin";
 import type { NodeId } from "@conclave/consensus";
 import type { Account, ClusterView, ConclaveNode, PaymentWish } from "@conclave/node";
+import type { ClusterNode } from "../cluster-node.ts";
 
 /** Plain data: it crosses between processes. */
 export interface AccountFacts {
@@ -18,6 +19,13 @@ export interface BalanceFacts {
   readonly spendable: bigint;
 }
 
+/** A part of a node that is not well. */
+export interface Trouble {
+  readonly name: string;
+  /** What is wrong, and what to do. */
+  readonly detail: string;
+}
+
 export interface Speaker {
   /** Null while the account has no key. */
   account(account: Account): Promise<AccountFacts | null>;
@@ -30,6 +38,8 @@ export interface Speaker {
   payment(id: string): Promise<{ readonly bitcoinTxid: string | null; readonly confirmations: number }>;
   nodes(): Promise<readonly { readonly id: NodeId; readonly name: string }[]>;
   cluster(): Promise<Pick<ClusterView, "status" | "reasons">>;
+  /** What `/ready` would find fault with. */
+  troubles(): Promise<readonly Trouble[]>;
   /** The chain may have moved: look at payments now. */
   chainMoved(): Promise<void>;
 }
@@ -44,11 +54,12 @@ export const QUESTIONS = [
   "payment",
   "nodes",
   "cluster",
+  "troubles",
   "chainMoved",
 ] as const satisfies readonly (keyof Speaker)[];
 
 /** A node of this process. */
-export const speakerOf = (node: ConclaveNode): Speaker => ({
+export const speakerOf = ({ node, points }: Pick<ClusterNode, "node" | "points">): Speaker => ({
   async account(account) {
     const view = node.account(account);
     if (view === null) return null;
@@ -69,6 +80,8 @@ export const speakerOf = (node: ConclaveNode): Speaker => ({
     const { status, reasons } = await node.cluster();
     return { status, reasons };
   },
+  troubles: async () =>
+    (await points()).flatMap(({ name, state, detail }) => (state === "ok" ? [] : [{ name, detail }])),
   async chainMoved() {
     node.chainMoved();
   },

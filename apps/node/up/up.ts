@@ -28,6 +28,7 @@ import { checkPorts } from "./ports.ts";
 import { putBack, refuseSettings, takeConfigs, type Services } from "./node-configs.ts";
 import { startProgress, type Progress } from "./progress.ts";
 import { secondAccount, type SecondAccount } from "./second-account.ts";
+import { tellTroubles } from "./troubles.ts";
 import { welcome } from "./welcome.ts";
 
 /** What a network is made with; sorted names. */
@@ -150,6 +151,7 @@ async function run(options: UpOptions, { folder, network, transport, progress, i
       ? await RunningNetwork.start({ ...parts, log: quietLog })
       : await (await import("./process-network.ts")).ProcessNetwork.start({ ...parts, transport, services });
   const stopMining = mineAsTheyCome(running, notices);
+  const stopTelling = tellTroubles({ network, running, progress, hands: process.stdin.isTTY && !options.once });
   try {
     progress.phase("nodes up", `${names.join(", ")}: ${threshold} of ${names.length} sign`, {
       nodes: names,
@@ -191,6 +193,7 @@ async function run(options: UpOptions, { folder, network, transport, progress, i
     return 0;
   } finally {
     stopMining();
+    stopTelling();
     await running.stop();
   }
 }
