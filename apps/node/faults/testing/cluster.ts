@@ -5,6 +5,9 @@ import { pathToFileURL } from "node:url";
 import { sats } from "@conclave/bitcoin";
 import type { NodeId, TransportName } from "@conclave/consensus";
 import type { Account, Notice } from "@conclave/node";
+import type { StoreOptions } from "@conclave/store-sql";
+import type { NodeConfig } from "../../cluster/config.ts";
+import { historyOf } from "../../cluster/history.ts";
 import { createNetwork, folderAt, readSecret, type Folder, type LocalNetwork } from "../../up/folder.ts";
 import { mineAsTheyCome } from "../../up/mining.ts";
 import { NodeEnded, type NodeProcess } from "../../up/node-process.ts";
@@ -170,15 +173,26 @@ export class FaultyCluster {
     return apiAt(this.running.apiUrl(index), readSecret(this.folder.tokenFile));
   }
 
-  /** Where a node keeps vault, journal and history. */
+  /** Where a node keeps vault, journal and, if its configuration names no server, history. */
   dataDir(index: number): string {
-    const nodeDir = this.folder.nodeDir(this.network.names[index]!);
-    const config = JSON.parse(readFileSync(join(nodeDir, "config.json"), "utf8")) as { readonly data?: string };
-    return resolve(nodeDir, config.data ?? ".");
+    return resolve(this.#nodeDir(index), this.#config(index).data ?? ".");
+  }
+
+  /** Where a node keeps its history. */
+  history(index: number): StoreOptions {
+    return historyOf(this.#config(index), this.dataDir(index), (file) => resolve(this.#nodeDir(index), file));
   }
 
   log(index: number): string {
-    return readFileSync(join(this.folder.nodeDir(this.network.names[index]!), "node.log"), "utf8");
+    return readFileSync(join(this.#nodeDir(index), "node.log"), "utf8");
+  }
+
+  #nodeDir(index: number): string {
+    return this.folder.nodeDir(this.network.names[index]!);
+  }
+
+  #config(index: number): NodeConfig {
+    return JSON.parse(readFileSync(join(this.#nodeDir(index), "config.json"), "utf8")) as NodeConfig;
   }
 
   /**
@@ -186,7 +200,17 @@ export class FaultyCluster {
    * refuses it with.
    */
   async pay(node: number, account: Account = "taproot"): Promise<Accepted> {
-    const amountSats = FIRST_AMOUNT_SATS + this.#payments++;
+    const accepted = await this.ask(node, { account });
+    this.accepted.push(accepted);
+    return accepted;
+  }
+
+  /** The same of a payment that need not be made: `judge` does not miss it. `moreSats` make it a larger one. */
+  async ask(
+    node: number,
+    { account = "taproot", moreSats = 0 }: { readonly account?: Account; readonly moreSats?: number },
+  ): Promise<Accepted> {
+    const amountSats = FIRST_AMOUNT_SATS + this.#payments++ + moreSats;
     const wish = {
       account,
       recipient: DEMO_RECIPIENT,
@@ -205,9 +229,7 @@ export class FaultyCluster {
           throw error;
         });
     });
-    const accepted = { request, amountSats };
-    this.accepted.push(accepted);
-    return accepted;
+    return { request, amountSats };
   }
 
   /** Milliseconds until these payments, or all, are confirmed on every node that is awake, each by the same transaction. */

@@ -43,7 +43,7 @@ export async function readPapers(cluster: FaultyCluster): Promise<PapersRead> {
   read.attempts = checkAttempts(journals, wrong);
   const states = new Map<RequestId, Map<string, TransactionState>>();
   for (const [index, name] of cluster.network.names.entries()) {
-    const store = await openStore({ file: join(cluster.dataDir(index), "history.sqlite") });
+    const store = await openStore(cluster.history(index));
     try {
       const verdict = await store.audit.verify();
       if (verdict.intact) read.auditEntries += verdict.entries;

@@ -4,6 +4,7 @@
  */
 import { appendFileSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 
 /** Just before the step, or as soon as it is durable and before anything that depends on it happens. */
 export const MOMENTS = ["before", "after"] as const;
@@ -102,4 +103,20 @@ export class Orders {
       return null;
     }
   }
+}
+
+/** What nodes write after everybody knows the outcome is written by then. */
+const QUIET_MS = 1_000;
+
+/** The steps of some work on all of these nodes, and of nothing before it, in the alphabet's order. */
+export async function stepsOf(
+  root: string,
+  names: readonly string[],
+  work: () => Promise<void>,
+): Promise<readonly string[]> {
+  await delay(QUIET_MS);
+  recordSteps(root);
+  await work();
+  await delay(QUIET_MS);
+  return [...new Set(names.flatMap((name) => recorded(root, name)))].toSorted();
 }

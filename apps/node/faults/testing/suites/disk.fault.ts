@@ -62,7 +62,13 @@ faults("disk", { nodes: 5, wired: false, preloads: [PRELOAD], disks, settings },
       const before = cluster.log(VICTIM).length;
       await failsAt(cluster, step);
       assert.match(cluster.log(VICTIM).slice(before), /disk I\/O error/, "its log does not say that the disk fails");
-      await comesBack(cluster);
+      // The very process whose disk failed: nobody restarts it.
+      const { pid } = cluster.process(VICTIM);
+      cluster.takeBack(VICTIM);
+      await cluster.settled();
+      await cluster.settled([await cluster.pay(VICTIM)]);
+      await cluster.judge();
+      assert.equal(cluster.process(VICTIM).pid, pid);
     });
 
   trial(

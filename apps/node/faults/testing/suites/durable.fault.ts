@@ -3,12 +3,11 @@
  * those that undisturbed work goes through: a step that is new in the product is missing here, and the first trial says so.
  */
 import assert from "node:assert/strict";
-import { setTimeout as delay } from "node:timers/promises";
 import { askForKey, keyMade } from "../keys.ts";
 import { askToPrepare, askToSign, messageSigned, prepared } from "../messages.ts";
 import { readPapers } from "../papers.ts";
 import { sampled } from "../run.ts";
-import { giveOrder, MOMENTS, recorded, recordSteps, takenOrder } from "../strikes/orders.ts";
+import { giveOrder, MOMENTS, stepsOf, takenOrder } from "../strikes/orders.ts";
 import { PAYMENT_STEPS } from "../strikes/payment-steps.ts";
 import { PRELOAD, struckAt } from "../strikes/strike-at.ts";
 import { makeSegwitAccount } from "../second-account.ts";
@@ -51,8 +50,6 @@ const TURNS = 5;
 /** What one turn takes to come to any of its steps, on a machine that has other things to do. */
 const TURN_MS = { payment: 4_000, key: 20_000, message: 6_000 };
 const PREPARED = 20;
-/** What nodes write after everybody knows the outcome is written by then. */
-const QUIET_MS = 1_000;
 
 faults("durable", { nodes: 5, wired: false, preloads: [PRELOAD] }, ({ trial, figure }) => {
   let messageKey = "";
@@ -61,28 +58,30 @@ faults("durable", { nodes: 5, wired: false, preloads: [PRELOAD] }, ({ trial, fig
 
   trial("the steps of undisturbed work are the ones that are struck", async (cluster) => {
     await makeSegwitAccount(cluster);
+    const { folder, network } = cluster;
+    const steps = (work: () => Promise<void>): Promise<readonly string[]> => stepsOf(folder.root, network.names, work);
     const seen = {
-      payment: await stepsOf(cluster, async () => {
+      payment: await steps(async () => {
         for (const account of ACCOUNTS)
           for (const node of [0, 1]) await cluster.settled([await cluster.pay(node, account)]);
       }),
-      key: await stepsOf(cluster, async () => {
+      key: await steps(async () => {
         await askForKey(cluster, 0, "messages");
         messageKey = await keyMade(cluster, "messages");
       }),
-      message: await stepsOf(cluster, async () => {
+      message: await steps(async () => {
         await askToPrepare(cluster, 0, messageKey, PREPARED);
         await prepared(cluster, messageKey);
         await messageSigned(cluster, await askToSign(cluster, 1, { key: messageKey, message: "undisturbed" }));
       }),
-      start: await stepsOf(cluster, async () => {
+      start: await steps(async () => {
         await cluster.kill(2);
         await cluster.start(2);
         await cluster.linked();
       }),
     };
-    const beside = (steps: readonly string[], others: readonly string[]): readonly string[] =>
-      steps.filter((step) => !others.includes(step));
+    const beside = (found: readonly string[], others: readonly string[]): readonly string[] =>
+      found.filter((step) => !others.includes(step));
     assert.deepEqual(beside(seen.payment, AT_TIMES), PAYMENT_STEPS);
     const paying = [...PAYMENT_STEPS, ...AT_TIMES];
     assert.deepEqual(beside(seen.message, paying), MESSAGE);
@@ -176,13 +175,3 @@ faults("durable", { nodes: 5, wired: false, preloads: [PRELOAD] }, ({ trial, fig
     },
   );
 });
-
-/** The steps of some work on all nodes, and of nothing before it. */
-async function stepsOf(cluster: FaultyCluster, work: () => Promise<void>): Promise<readonly string[]> {
-  const { root } = cluster.folder;
-  await delay(QUIET_MS);
-  recordSteps(root);
-  await work();
-  await delay(QUIET_MS);
-  return [...new Set(cluster.network.names.flatMap((name) => recorded(root, name)))].toSorted();
-}

@@ -9,11 +9,16 @@ import { etcdMissing, startEtcd, type EtcdCluster } from "@conclave/coordination
 import { verifyAuditRows, type AuditRow } from "@conclave/node";
 import { postgresMissing, startPostgres, type PostgresServer } from "@conclave/store-sql/testing";
 import type { FaultyCluster } from "../cluster.ts";
-import { sampled } from "../run.ts";
+import { readPapers } from "../papers.ts";
+import { CAMPAIGN, sampled } from "../run.ts";
 import { LINE, reached } from "../strike.ts";
 import { faults, skipped } from "../trials.ts";
 
 const AWAY_MS = 2_000;
+/** Longer than a node waits for its history. */
+const LONG_AWAY_MS = CAMPAIGN ? 180_000 : 40_000;
+/** From the return of a server to the end of everything that waited for it. */
+const RECOVERY_MS = 120_000;
 const PHASES = ["proposed", "voted", "begun", "round frost/sign/1", "signed", "broadcasting"];
 
 let postgres: PostgresServer;
@@ -49,7 +54,9 @@ if (missing === undefined) {
       const struck = reached(cluster, phase).then(strike);
       const asked = cluster.pay(0);
       await struck;
-      return cluster.settled([await asked]);
+      const tookMs = await cluster.settled([await asked]);
+      await cluster.judge();
+      return tookMs;
     };
     trial("a payment while nothing is away", async (cluster) => {
       figure("with PostgreSQL and etcd, ms", await cluster.settled([await cluster.pay(1)]));
@@ -69,12 +76,13 @@ if (missing === undefined) {
           });
           figure("after PostgreSQL's return, ms", tookMs);
         });
-    for (const phase of sampled(PHASES, 1, "etcd's leader"))
+    for (const phase of sampled(PHASES, 3, "etcd's leader"))
       trial(`etcd's leader killed in ${phase}`, async (cluster) => {
         const leader = await etcd.leader();
         const tookMs = await paidAmid(cluster, phase, () => leader.kill());
         figure("past etcd's dead leader, ms", tookMs);
         leader.start();
+        await cluster.judge();
       });
     trial("all of etcd killed: peers tell each other, and a node that was away learns everything", async (cluster) => {
       await Promise.all(etcd.members.map((member) => member.kill()));
@@ -83,8 +91,24 @@ if (missing === undefined) {
       for (const member of etcd.members) member.start();
       await cluster.start(4);
       await cluster.linked();
-      await cluster.settled();
+      await cluster.judge();
     });
+    for (const phase of sampled(PHASES, 1, "PostgreSQL for long"))
+      trial(
+        `PostgreSQL away for ${LONG_AWAY_MS / 1_000} s from ${phase} on: longer than nodes wait`,
+        async (cluster) => {
+          cluster.wires.impair(LINE);
+          const struck = reached(cluster, phase).then(() => postgres.stop("kill"));
+          const payment = await cluster.pay(0);
+          await struck;
+          await delay(LONG_AWAY_MS);
+          await postgres.start();
+          const tookMs = await cluster.settled([payment], RECOVERY_MS);
+          figure("after PostgreSQL's long absence, ms", tookMs);
+          await cluster.settled([await cluster.pay(3)]);
+          await cluster.judge();
+        },
+      );
     trial("every node has a schema of its own, and its audit chain in it is whole", async (cluster) => {
       const schemas = await postgres.sql(
         "select nspname from pg_namespace where nspname like 'conclave%' order by nspname",
@@ -98,5 +122,19 @@ if (missing === undefined) {
         assert(verdict.intact && verdict.entries > 0, `${name}: ${JSON.stringify(verdict)}`);
       }
     });
+    trial(
+      "what the nodes wrote down: no vote lost, no secret used twice, one final state, audit chains whole",
+      async (cluster, t) => {
+        await cluster.linked();
+        await cluster.judge();
+        await cluster.rest();
+        const read = await readPapers(cluster);
+        t.diagnostic(JSON.stringify(read));
+        for (const [what, count] of Object.entries(read)) {
+          figure(what, count);
+          assert(count > 0, `there was nothing to check: ${what}`);
+        }
+      },
+    );
   });
 } else skipped("servers go away", missing);
