@@ -268,4 +268,10 @@ export const nameOf = (entry: KnownMotion, known: KnownRevision): RevisionName =
 });
 
 /** What is sent about a request is withdrawn together. */
-export const topicOf = (request: Uint8Array): string => `request:${toHex(request)}`;
+export const topicOf = (request: Uint8Array): string => `${REQUEST}${toHex(request)}`;
+
+const REQUEST = "request:";
+
+/** The request that a topic is of, hexadecimal; null for one of an attempt, which nobody needs once it is over. */
+export const requestOfTopic = (topic: string): string | null =>
+  topic.startsWith(REQUEST) ? topic.slice(REQUEST.length) : null;

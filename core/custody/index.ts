@@ -4,7 +4,7 @@ export { attemptId, COORDINATOR_RANGE, coordinatorIndex, setupCodec, subjectRoun
 export type { AttemptSubject, EdgeEnd } from "./attempts.ts";
 export { Custody } from "./custody.ts";
 export type { CustodyParts } from "./custody.ts";
-export { DocketRefused } from "./docket.ts";
+export { DocketRefused, requestOfTopic } from "./docket.ts";
 export { EarlyEnvelopes } from "./early.ts";
 export { EnvelopeReader, EnvelopeRefused, peekHeader, sealEnvelope, slotOf } from "./envelope.ts";
 export type { Envelope, Header, HeaderFields } from "./envelope.ts";

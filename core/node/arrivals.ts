@@ -1,5 +1,6 @@
 /** What comes in from other nodes: frames over links, statements through the coordination, and the links themselves, up and down. */
 import type { NodeId } from "@conclave/consensus";
+import { requestOfTopic } from "@conclave/custody";
 import type { Context } from "./context.ts";
 import { Delivery } from "./delivery.ts";
 import { Inbox } from "./inbox.ts";
@@ -37,6 +38,9 @@ export class Arrivals {
       hasRoom: (from, length) => parts.context.history.keepsUp() && this.#inbox.hasRoom(from, length),
       malformed: () => {
         this.#isMalformed = true;
+      },
+      missed: (peer, topics) => {
+        for (const topic of topics) this.#retell(peer, topic);
       },
     });
   }
@@ -88,6 +92,12 @@ export class Arrivals {
     const events = await custody.receive(clock.nowMs(), wire);
     await act(events);
     return events.every(({ kind }) => kind !== "dropped");
+  }
+
+  /** A peer whose link is up took nothing for so long that this was given up: its history was away, or its disk full. */
+  #retell(peer: NodeId, topic: string): void {
+    const request = requestOfTopic(topic) as RequestId | null;
+    if (request !== null) this.#parts.context.mailbox.post(() => this.#parts.retell(request, peer));
   }
 
   /** Give a peer that came back what it may have missed. */

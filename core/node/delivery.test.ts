@@ -16,12 +16,19 @@ class Wire {
   readonly sent: { readonly to: NodeId; readonly frame: Uint8Array; readonly atMs: number }[] = [];
   readonly delivered: string[] = [];
   whole = true;
-  readonly here = new Delivery({ transport: this.#transport(HERE), clock: this.clock });
+  /** What the link says of itself. */
+  isUp = true;
+  readonly missed: string[] = [];
+  readonly here = new Delivery({
+    transport: this.#transport(HERE),
+    clock: this.clock,
+    missed: (_, topics) => this.missed.push(...topics),
+  });
   readonly there = new Delivery({ transport: this.#transport(THERE), clock: this.clock });
 
   #transport(from: NodeId): Transport {
     return {
-      isUp: () => true,
+      isUp: () => this.isUp,
       start: () => Promise.resolve(),
       close: () => Promise.resolve(),
       send: (to, frame) => {
@@ -113,11 +120,40 @@ void test("the same content to the same peer waits once", async () => {
 void test("nobody waits for ever: after ten minutes a frame is given up", async () => {
   const wire = new Wire();
   wire.whole = false;
+  wire.isUp = false;
   wire.here.send(THERE, utf8("hello"), "topic");
   await wire.until(11 * MINUTE_MS);
   const sent = wire.sent.length;
   await wire.until(30 * MINUTE_MS);
   assert.equal(wire.sent.length, sent);
+});
+
+void test("a peer that answers nothing for longer, while its link is up, is told afterwards what was given up", async () => {
+  const wire = new Wire();
+  wire.whole = false;
+  for (const topic of ["one", "one", "two", "three"])
+    wire.here.send(THERE, utf8(`about ${topic} ${wire.sent.length}`), topic);
+  await wire.until(11 * MINUTE_MS);
+  const before = wire.sent.length;
+  await wire.until(16 * MINUTE_MS);
+  assert.equal(wire.sent.length, before + 5, "one of them is repeated, once a minute");
+  assert.deepEqual(wire.missed, []);
+  wire.whole = true;
+  await wire.until(18 * MINUTE_MS);
+  assert.deepEqual(wire.delivered, ["about three 3"]);
+  assert.deepEqual(wire.missed, ["one", "two"]);
+  wire.here.send(THERE, utf8("more"), "four");
+  await wire.until(19 * MINUTE_MS);
+  assert.deepEqual(wire.missed, ["one", "two"], "once");
+});
+
+void test("so is one for which there were too many", async () => {
+  const wire = new Wire();
+  wire.whole = false;
+  for (let i = 0; i < 2_050; i++) wire.here.send(THERE, utf8(`frame ${i}`), `topic ${i}`);
+  wire.whole = true;
+  await wire.until(1_000);
+  assert.deepEqual(wire.missed, ["topic 0", "topic 1"]);
 });
 
 void test("a peer that never answers holds a bounded number of frames; the oldest go first", async () => {

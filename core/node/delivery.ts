@@ -4,6 +4,7 @@
  */
 import { bytes, codec, CodecError, fixedBytes, oneOf, record, toHex, transcript, type Codec } from "@conclave/bytes";
 import type { NodeId } from "@conclave/consensus";
+import { Latest } from "./latest.ts";
 import type { Clock, Messenger, Timer, Transport } from "./ports.ts";
 import { MAX_FRAME_BYTES } from "./ports.ts";
 
@@ -12,10 +13,14 @@ const RESEND_FIRST_MS = 250;
 const RESEND_LONGEST_MS = 4_000;
 /** After this long nobody waits for the frame any more: sessions are over within the 10 minutes' absolute limit. */
 const GIVE_UP_MS = 10 * 60_000;
+/** Except the last one for a peer whose link is up: it is repeated so often, to see when the peer answers again. */
+const PROBE_MS = 60_000;
 /** Unanswered frames kept per peer; the oldest go first. A cluster's busiest hour leaves a few dozen. */
 const MAX_UNANSWERED = 2_048;
 /** Frames remembered per peer so that a repeat is answered but not delivered again. */
 const MAX_REMEMBERED = 8_192;
+/** Topics remembered per peer that it missed something of: as many as a peer is told again which comes back after long. */
+const MAX_MISSED = 512;
 
 const frameCodec: Codec<Frame> = codec(
   oneOf({
@@ -38,6 +43,8 @@ export interface DeliveryOptions {
   readonly hasRoom?: (from: NodeId, length: number) => boolean;
   /** Called for what is no frame of ours, within `receive`. */
   readonly malformed?: () => void;
+  /** A peer answers again that did not for long: these topics had frames that were given up meanwhile. */
+  readonly missed?: (peer: NodeId, topics: readonly string[]) => void;
 }
 
 interface Unanswered {
@@ -53,14 +60,18 @@ export class Delivery implements Messenger {
   readonly #clock: Clock;
   readonly #hasRoom: (from: NodeId, length: number) => boolean;
   readonly #malformed: () => void;
+  readonly #missed: (peer: NodeId, topics: readonly string[]) => void;
   readonly #unanswered = new Map<NodeId, Map<string, Unanswered>>();
   readonly #seen = new Map<NodeId, Set<string>>();
+  /** Topics with frames that were given up, by peer. */
+  readonly #givenUp = new Map<NodeId, Latest<string, true>>();
 
-  constructor({ transport, clock, hasRoom = () => true, malformed = () => {} }: DeliveryOptions) {
+  constructor({ transport, clock, hasRoom = () => true, malformed = () => {}, missed = () => {} }: DeliveryOptions) {
     this.#transport = transport;
     this.#clock = clock;
     this.#hasRoom = hasRoom;
     this.#malformed = malformed;
+    this.#missed = missed;
   }
 
   /** Send, and resend until the peer answers, `topic` closes, or nobody can be waiting for it any more. */
@@ -69,7 +80,7 @@ export class Delivery implements Messenger {
     const queue = this.#queueOf(to);
     const id = frameId(payload);
     if (queue.has(id)) return;
-    if (queue.size >= MAX_UNANSWERED) this.#forget(queue, queue.keys().next().value!);
+    if (queue.size >= MAX_UNANSWERED) this.#giveUp(to, queue.keys().next().value!);
     const entry: Unanswered = { frame, topic, sinceMs: this.#clock.nowMs(), delayMs: RESEND_FIRST_MS, timer: NO_TIMER };
     queue.set(id, entry);
     this.#attempt(to, id, entry);
@@ -90,8 +101,7 @@ export class Delivery implements Messenger {
       return null;
     }
     if (frame.kind === "answer") {
-      const queue = this.#unanswered.get(from);
-      if (queue !== undefined) this.#forget(queue, toHex(frame.id));
+      this.#answered(from, toHex(frame.id));
       return null;
     }
     // Before anything is computed: a flood costs little more than its decoding.
@@ -122,11 +132,28 @@ export class Delivery implements Messenger {
   #attempt(to: NodeId, id: string, entry: Unanswered): void {
     this.#transport.send(to, entry.frame);
     entry.timer = this.#clock.schedule(entry.delayMs, () => {
-      const queue = this.#queueOf(to);
-      if (this.#clock.nowMs() - entry.sinceMs > GIVE_UP_MS) return this.#forget(queue, id);
-      entry.delayMs = Math.min(entry.delayMs * 2, RESEND_LONGEST_MS);
+      const isOld = this.#clock.nowMs() - entry.sinceMs > GIVE_UP_MS;
+      if (isOld && (this.#queueOf(to).size > 1 || !this.#transport.isUp(to))) return this.#giveUp(to, id);
+      entry.delayMs = isOld ? PROBE_MS : Math.min(entry.delayMs * 2, RESEND_LONGEST_MS);
       this.#attempt(to, id, entry);
     });
+  }
+
+  #answered(from: NodeId, id: string): void {
+    const queue = this.#unanswered.get(from);
+    if (queue?.has(id) !== true) return;
+    this.#forget(queue, id);
+    const topics = this.#givenUp.get(from);
+    if (topics === undefined) return;
+    this.#givenUp.delete(from);
+    this.#missed(from, [...topics.keys()]);
+  }
+
+  #giveUp(to: NodeId, id: string): void {
+    const queue = this.#queueOf(to);
+    const topics = this.#givenUp.get(to) ?? new Latest<string, true>(MAX_MISSED);
+    this.#givenUp.set(to, topics.set(queue.get(id)!.topic, true));
+    this.#forget(queue, id);
   }
 
   #forget(queue: Map<string, Unanswered>, id: string): void {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { calm, wish } from "./testing/scenario.ts";
-import { live } from "./testing/simulation.ts";
+import { GENESIS_MS, live, type World } from "./testing/simulation.ts";
 
 const away = (node: number, atMs: number, untilMs: number) =>
   ({ kind: "store away", node, atMs, forMs: untilMs - atMs }) as const;
@@ -23,17 +23,11 @@ describe("history that is away", () => {
       let refusals = 0;
       const lived = await live(life, {
         react: ({ clock }, node, notice) => {
-          if (node === 0 && notice.kind === "signed") settledMs.push(clock.nowMs() - 1_750_000_000_000);
+          if (node === 0 && notice.kind === "signed") settledMs.push(clock.nowMs() - GENESIS_MS);
         },
         inspect: async ({ machines }) => {
           refusals = machines[1]!.storeRefusals;
-          for (const { store } of machines) {
-            const { rows } = await store.transactions.list({ limit: 10 });
-            assert.deepEqual(
-              rows.map(({ state }) => state),
-              ["confirmed", "confirmed"],
-            );
-          }
+          await allConfirmed(machines, 2);
         },
       });
       assert.deepEqual(lived.violations, []);
@@ -42,4 +36,20 @@ describe("history that is away", () => {
       assert.ok(Math.max(...settledMs) < 15_000, "the others went on without it");
     });
   }
+
+  test("for longer than anybody repeats what it did not answer: its peers tell it again, and nothing is frozen", async () => {
+    const wishes = [0, 1, 2].map((i) => wish(i, { atMs: 6_000 + 9_000 * i, node: [0, 2, 3][i]!, amount: 5_000n }));
+    const minutes = 12 * 60_000;
+    const life = calm("away for long", { wishes, troubles: [away(1, 5_000, minutes)], healMs: minutes + 1_000 });
+    const lived = await live(life, { inspect: ({ machines }) => allConfirmed(machines, 3) });
+    assert.deepEqual(lived.violations, []);
+    assert.ok(!lived.notices.some(({ notice }) => notice.kind === "wallet"), "the spends are explained");
+  });
 });
+
+async function allConfirmed(machines: World["machines"], count: number): Promise<void> {
+  for (const { store } of machines) {
+    const { rows } = await store.transactions.list({ limit: 100 });
+    assert.deepEqual([rows.length, new Set(rows.map(({ state }) => state))], [count, new Set(["confirmed"])]);
+  }
+}

@@ -14,6 +14,7 @@ import type { Messages } from "./messages.ts";
 import type { Payments } from "./payments.ts";
 import type { Coordination } from "./ports.ts";
 import { keepPresignatureEnd } from "./presignature-history.ts";
+import { handBack } from "./recall.ts";
 import { requestBytes, requestHex, type PaymentRecords } from "./records.ts";
 import type { Settlement } from "./settlement.ts";
 import type { RequestId } from "./store/ids.ts";
@@ -278,7 +279,14 @@ export class Reactions {
     const signed = (await store.events.ofRequest(id)).find(({ type, result }) => type === "SIGN" && result !== null);
     const sealed = signed?.result ?? null;
     if (sealed === null && !always) return;
-    await this.act(await custody.republish(clock.nowMs(), requestBytes(id), peer, sealed));
+    const republish = () => custody.republish(clock.nowMs(), requestBytes(id), peer, sealed);
+    const events = await republish();
+    const isForgotten = events.filter(({ kind }) => kind === "send").length === (sealed === null ? 0 : 1);
+    const stored = always && isForgotten ? await store.requests.get(id) : undefined;
+    if (stored === undefined) return this.act(events);
+    // It is over for so long that custody has forgotten it: a peer that never heard of it has no use for its result alone.
+    await handBack(this.#parts.context, stored);
+    await this.act(await republish());
   }
 }
 

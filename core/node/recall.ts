@@ -84,8 +84,24 @@ export async function recall(parts: RecallParts): Promise<void> {
   for (const stored of await recentRequests(parts.context)) await recallRequest(parts, stored);
 }
 
-async function recallRequest(parts: RecallParts, { id, body }: StoredRequest): Promise<void> {
-  const { custody, store, clock, submit, self } = parts.context;
+async function recallRequest(parts: RecallParts, stored: StoredRequest): Promise<void> {
+  const { id, body } = stored;
+  const { events, latest, voted } = await handBack(parts.context, stored);
+  await parts.context.submit(events.filter(({ kind }) => kind === "verdict"));
+  await recallResults(parts, id);
+  if (latest === undefined) return;
+  await resumeVote(parts, id, { request: requestId(requestCodec.decode(body)), latest, voted });
+}
+
+/** Hand custody a request with its revisions and votes. `voted`: whether this node's vote on the latest is among them. */
+export async function handBack(
+  { custody, store, clock, self }: Context,
+  { id, body }: StoredRequest,
+): Promise<{
+  readonly events: readonly CustodyEvent[];
+  readonly latest: number | undefined;
+  readonly voted: boolean;
+}> {
   const request = requestCodec.decode(body);
   const revisions = await store.requests.revisions(id);
   const proposals = [null, ...revisions].map((revision) =>
@@ -100,9 +116,7 @@ async function recallRequest(parts: RecallParts, { id, body }: StoredRequest): P
     voted ||= round.revision === latest && listed.some(({ node }) => node === self);
   }
   const events = await custody.recall(clock.nowMs(), { proposals, votes, abandons: [] });
-  await submit(events.filter(({ kind }) => kind === "verdict"));
-  await recallResults(parts, id);
-  if (latest !== undefined) await resumeVote(parts, id, { request: requestId(request), latest, voted });
+  return { events, latest, voted };
 }
 
 async function recallResults({ context, signers, finished }: RecallParts, id: RequestId): Promise<void> {
