@@ -27,6 +27,7 @@ const KNOWN: readonly Suite[] = [
   { name: "kill", over: TRANSPORTS, usually: ["quic"] },
   { name: "durable", over: TRANSPORTS, usually: ["quic"] },
   { name: "decisions", over: TRANSPORTS, usually: ["quic"] },
+  { name: "ban", over: TRANSPORTS, usually: ["quic"] },
   { name: "disk", over: TRANSPORTS, usually: ["tls"] },
   { name: "kill-keygen", over: TRANSPORTS, usually: ["libp2p"] },
   { name: "standstill", over: TRANSPORTS, usually: ["quic"] },

@@ -69,6 +69,8 @@ export class FaultyCluster {
   readonly witness: Witness;
   readonly notices: Notices;
   readonly accepted: Accepted[] = [];
+  /** Nodes that others are to convict. */
+  readonly liars = new Set<number>();
   /** Nodes that stand still. */
   readonly stopped = new Set<number>();
   /** Nodes that run and are known not to keep up. */
@@ -323,7 +325,9 @@ export class FaultyCluster {
   /** What every fault must leave true. Throws what is not. */
   async judge(): Promise<void> {
     if (this.died.length > 0) throw new Error(`processes ended by themselves: ${this.died.join("; ")}`);
-    if (this.witness.bans.length > 0) throw new Error(`honest nodes were banned: ${this.witness.bans.join("; ")}`);
+    const liars = [...this.liars].map((index) => this.idOf(index));
+    const wronged = this.witness.bans.filter(({ node }) => !liars.includes(node)).map(({ words }) => words);
+    if (wronged.length > 0) throw new Error(`honest nodes were banned: ${wronged.join("; ")}`);
     const twice = [...this.witness.signed].filter(([, txids]) => txids.size > 1);
     if (twice.length > 0) throw new Error(`signed twice: ${twice.map(([request]) => request).join(", ")}`);
     await this.settled();

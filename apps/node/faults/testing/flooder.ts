@@ -74,15 +74,18 @@ function liftFrameLimit(): void {
   });
 }
 
-interface World {
+/** What a node is and has that somebody else holds. */
+export interface World {
   readonly peers: readonly NodeId[];
   readonly identity: Identity;
   readonly rosterHash: Uint8Array;
   /** A transport of the node, not started: another process, for all that its peers can see. */
   readonly open: () => Promise<Transport>;
+  /** The same where the node itself listens, so that peers that dial it come here; the node must not run. */
+  readonly openInPlace: () => Promise<Transport>;
 }
 
-async function openWorld(configFile: string): Promise<World> {
+export async function openWorld(configFile: string): Promise<World> {
   const [{ resolveConfig }, folders, { openNetwork }, { readPassword }, custody, vaults, { rosterHash }, { engine }] =
     await Promise.all([
       import("../../cluster/config.ts"),
@@ -99,11 +102,14 @@ async function openWorld(configFile: string): Promise<World> {
   const membership = folders.readMembership(folder);
   const password = await readPassword(resolve(base, config.password_file!));
   const identity = custody.loadIdentity(engine, vaults.openVault({ dir: join(folder.root, "vault"), password }));
+  const opened = (where: typeof config): Promise<Transport> =>
+    openNetwork({ self: identity.id, membership, folder, config: where, observe: () => {} });
   return {
     identity,
     peers: membership.charter.roster.nodes.map(({ id }) => id).filter((id) => id !== identity.id),
     rosterHash: rosterHash(membership.charter.roster),
-    open: () => openNetwork({ self: identity.id, membership, folder, config: anywhere(config), observe: () => {} }),
+    open: () => opened(anywhere(config)),
+    openInPlace: () => opened(config),
   };
 }
 
@@ -141,6 +147,25 @@ async function live({ open, peers }: World, told: { lives: number; sessions: num
   await Promise.all(Array.from({ length: LIVES_AT_ONCE }, one));
 }
 
+/** Makes frames of payloads, as every node does; what is not answered is sent again by nobody. */
+export async function properly(self: NodeId): Promise<(payload: Uint8Array) => Uint8Array> {
+  const { Delivery } = await import("@conclave/node");
+  let captured = new Uint8Array();
+  const delivery = new Delivery({
+    clock: { nowMs: () => Date.now(), schedule: () => ({ cancel: () => {} }) },
+    transport: {
+      send: (_, frame) => void (captured = Uint8Array.from(frame)),
+      isUp: () => true,
+      start: async () => {},
+      close: async () => {},
+    },
+  });
+  return (payload) => {
+    delivery.send(self, payload, "flood");
+    return captured;
+  };
+}
+
 interface Frames {
   readonly atOnce: number;
   readonly next: () => Uint8Array;
@@ -158,21 +183,7 @@ async function framesOf(
   if (kind === "small") return { atOnce: AT_ONCE, next: garbage(32) };
   if (kind === "large") return { atOnce: 1, next: garbage(LARGE_BYTES) };
   if (kind === "oversize") return { atOnce: 1, next: garbage(OVERSIZE_BYTES) };
-  const { Delivery } = await import("@conclave/node");
-  let captured = new Uint8Array();
-  const delivery = new Delivery({
-    clock: { nowMs: () => Date.now(), schedule: () => ({ cancel: () => {} }) },
-    transport: {
-      send: (_, frame) => void (captured = Uint8Array.from(frame)),
-      isUp: () => true,
-      start: async () => {},
-      close: async () => {},
-    },
-  });
-  const wrapped = (payload: Uint8Array): Uint8Array => {
-    delivery.send(identity.id, payload, "flood");
-    return captured;
-  };
+  const wrapped = await properly(identity.id);
   if (kind === "delivery") return { atOnce: AT_ONCE, next: () => wrapped(new Uint8Array(randomBytes(200))) };
   const { sealEnvelope, setupCodec, subjectRound } = await import("@conclave/custody");
   let attempt = 0;

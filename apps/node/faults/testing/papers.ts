@@ -68,7 +68,8 @@ export async function readPapers(cluster: FaultyCluster): Promise<PapersRead> {
   return read;
 }
 
-function readJournal(cluster: FaultyCluster, { name, index }: { name: string; index: number }): ReadJournal {
+/** Of a node that rests. */
+export function readJournal(cluster: FaultyCluster, { name, index }: { name: string; index: number }): ReadJournal {
   const file = join(cluster.dataDir(index), "journal", "safety.sqlite");
   // Opening it follows the chain of hashes over every record.
   const journal = openJournal({ file, create: false });

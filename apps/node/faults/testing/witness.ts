@@ -14,7 +14,7 @@ const LINES = 400;
 export class Witness {
   readonly lines: string[] = [];
   readonly linksDown: LinkDown[] = [];
-  readonly bans: string[] = [];
+  readonly bans: { readonly node: NodeId; readonly words: string }[] = [];
   readonly problems: string[] = [];
   /** Transactions that nodes completed for a request. More than one would be money paid twice. */
   readonly signed = new Map<string, Set<string>>();
@@ -25,7 +25,10 @@ export class Witness {
     if (notice.kind === "link" && !notice.up)
       this.linksDown.push({ at: node, peer: notice.node, atMs: performance.now() });
     if (notice.kind === "violation")
-      this.bans.push(`node${node + 1}: ${notice.violation} of ${notice.node.slice(0, 8)}`);
+      this.bans.push({
+        node: notice.node,
+        words: `node${node + 1}: ${notice.violation} of ${notice.node.slice(0, 8)}`,
+      });
     if (notice.kind === "problem") this.problems.push(`node${node + 1}: ${notice.message}`);
     if (notice.kind !== "signed") return;
     const request = Buffer.from(notice.request).toString("hex");
