@@ -37,6 +37,18 @@ export function printSats(sats: number): string {
   return `${sats} sat (${digits.slice(0, -8)}.${digits.slice(-8)} BTC)`;
 }
 
+/** Satoshis of a highest fee, typed like an amount. Throws `CliError` (usage). */
+export function parseMaxFee(typed: string): number {
+  try {
+    return parseAmount(typed);
+  } catch (cause) {
+    throw usageError(
+      `--max-fee "${typed}" cannot be read: it is the highest fee of the whole payment, above 0; ${EXAMPLES}.`,
+      { cause },
+    );
+  }
+}
+
 /** Satoshis per virtual byte from `2.5`. Throws `CliError` (usage). */
 export function parseFeeRate(typed: string): number {
   const rate = /^\d{1,9}(?:\.\d{1,3})?$/.test(typed.trim()) ? Number(typed) : Number.NaN;

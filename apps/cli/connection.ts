@@ -47,7 +47,9 @@ export function readToken(settings: Settings): string {
   const path = tokenPath(settings);
   try {
     checkMode(path);
-    return readFileSync(path, "utf8").trim();
+    const token = readFileSync(path, "utf8").trim();
+    if (token !== "") return token;
+    throw usageError(`The API token at ${path} is empty: name the folder of the network with --data.`);
   } catch (cause) {
     if (cause instanceof CliError) throw cause;
     if ((cause as NodeJS.ErrnoException).code === "ENOENT") {
@@ -63,7 +65,10 @@ export function readToken(settings: Settings): string {
 }
 
 function checkMode(path: string): void {
-  const { mode } = lstatSync(path);
+  const stats = lstatSync(path);
+  if (!stats.isFile())
+    throw usageError(`The API token at ${path} is not a file: name the folder of the network with --data.`);
+  const { mode } = stats;
   if (process.platform !== "win32" && (mode & 0o077) !== 0) {
     throw usageError(`Other users of this machine can read the API token: run "chmod 600 ${path}" first.`);
   }

@@ -11,6 +11,7 @@ const EXIT_OF: { readonly [P in ProblemName]?: ExitCode } = {
   "message-refused": EXIT.refused,
   "request-timeout": EXIT.timeout,
   unauthorized: EXIT.usage,
+  "route-not-found": EXIT.usage,
   "parameters-invalid": EXIT.usage,
   "cursor-invalid": EXIT.usage,
   "txid-ambiguous": EXIT.usage,
@@ -27,6 +28,14 @@ const EXIT_OF: { readonly [P in ProblemName]?: ExitCode } = {
   "too-many-requests": EXIT.notReady,
 };
 
+/** What programs that call the API need to know says nothing to people who type a command. */
+const IN_PLACE: { readonly [P in ProblemName]?: string } = {
+  unauthorized:
+    "The node does not take this API token, or asks for one: --data names the folder of the network at this address, which holds its file api-token.",
+  "route-not-found":
+    "A node answers there, and not below that path: give --api-endpoint without one, such as http://127.0.0.1:8080.",
+};
+
 /** The same failure as a `CliError`. Mistakes of ours get code 1 and their message. */
 export function explain(error: unknown): CliError {
   if (error instanceof CliError) return error;
@@ -41,12 +50,8 @@ export function explain(error: unknown): CliError {
 function explainProblem(error: ApiProblem): CliError {
   const { problem, body } = error;
   const code = (problem && EXIT_OF[problem]) ?? (body.status === 503 ? EXIT.notReady : EXIT.failed);
-  const advice =
-    problem === "unauthorized"
-      ? "The token comes from the network's folder: is --data the folder of the network at this address?"
-      : "";
-  const trace = body.status === 500 ? `Trace id: ${body.trace_id}.` : "";
-  const text = [body.detail, advice, trace].filter((part) => part !== "").join(" ");
+  const trace = body.status === 500 ? ` Trace id: ${body.trace_id}.` : "";
+  const text = `${(problem && IN_PLACE[problem]) ?? body.detail}${trace}`;
   return new CliError(code, problem ?? body.type, text, { cause: error });
 }
 
@@ -61,6 +66,13 @@ function explainSilence(error: ApiUnreachable): CliError {
     );
   }
   const code = networkCode(cause);
+  if (baseUrl.startsWith("https:") && code?.startsWith("ERR_SSL_") === true)
+    return new CliError(
+      EXIT.usage,
+      "unreachable",
+      `What answers at ${baseUrl} does not speak TLS (${code}): is it http:// on this machine?`,
+      { cause: error },
+    );
   const [what, advice] =
     code === "ENOTFOUND" || code === "EAI_AGAIN"
       ? [`The host of ${baseUrl} is not known`, "check the address given with --api-endpoint"]

@@ -62,6 +62,11 @@ describe("the help of a command", () => {
   });
 
   test("is what a missing option points to", () => {
+    for (const [command, ...rest] of [["up", "--nodes", "x"], ["node"], ["audit", "export"], ["evidence", "verify"]]) {
+      const { status, stderr } = run([command!, ...rest]);
+      assert.equal(status, 2);
+      assert(stderr.includes(`"conclave ${command} --help" shows what there is`), stderr);
+    }
     for (const [args, command] of [
       [["cluster", "acknowledge", "00"], "conclave cluster acknowledge"],
       [["--data", "here", "tx", "reject", "00"], "conclave tx reject"],

@@ -34,12 +34,16 @@ const ALLOW_DIGESTS = "sign hashes whose messages nobody shows, with keys for me
 /** As in the wallet command, and sysexits' EX_TEMPFAIL: another process is in the way, so that trying later may do. */
 const EXIT = { failed: 1, usage: 2, inUse: 75 } as const;
 
+/** Errors of a port that another program has. */
+const PORTS: ReadonlySet<string> = new Set(["PortTaken", "PortUnavailable"]);
+
 /** Resolves with the exit code: 0 done, 130 interrupted before it was done, or one of `EXIT`. */
 export async function main(argv: readonly string[]): Promise<number> {
   let code = 0;
   const program = new Command("conclave").exitOverride();
   program
     .command("up")
+    .showHelpAfterError('"conclave up --help" shows what there is.')
     .description("start a whole network on this machine, make its key and pay from it")
     .option("--nodes <n>", "how many nodes", wholeNumber(2, 32))
     .option("--names <list>", "their names, separated by commas", nameList)
@@ -81,7 +85,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT.usage;
     console.error(`conclave: ${error instanceof Error ? error.message : String(error)}`);
-    if (error instanceof InUse) return EXIT.inUse;
+    if (error instanceof InUse || (error instanceof Error && PORTS.has(error.name))) return EXIT.inUse;
     return error instanceof WrongUsage || (error instanceof Error && error.name === "ConfigWrong")
       ? EXIT.usage
       : EXIT.failed;
@@ -109,6 +113,7 @@ const NODE_SETTINGS = [
 function addNode(program: Command, ended: (code: number) => void): void {
   const command = program
     .command("node")
+    .showHelpAfterError('"conclave node --help" shows what there is.')
     .description("run one node of a cluster in a process of its own")
     .requiredOption("--config <file>", 'its configuration, as "conclave init" wrote it')
     .option("--allow-digests", ALLOW_DIGESTS)

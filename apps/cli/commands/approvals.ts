@@ -1,6 +1,6 @@
 /** `tx pending`, `tx approve`, `tx reject`: payments that wait for a person. */
 import { MAX_REASON_BYTES, type Client, type DecidedTransaction, type PendingApproval } from "@conclave/api";
-import { parseAmount, printSats } from "../amount.ts";
+import { parseMaxFee, printSats } from "../amount.ts";
 import { openReader, openWriter } from "../connection.ts";
 import type { Action, Context } from "../context.ts";
 import { CliError, EXIT, usageError } from "../exit.ts";
@@ -41,7 +41,7 @@ export const approve: Action<DecisionOptions> = async (context, { reason, maxFee
   const txid = await wholeTxid(client, parseTxid(typed));
   const waiting = (await client.approvals()).items.find((payment) => payment.txid === txid);
   if (waiting !== undefined) await confirm(context, waiting, "Approve this payment?", yes);
-  const fee = maxFee === undefined ? waiting?.fee_sats : parseAmount(maxFee);
+  const fee = maxFee === undefined ? waiting?.fee_sats : parseMaxFee(maxFee);
   const body = {
     ...(reason === undefined ? {} : { reason: checkedReason(reason) }),
     ...(fee === undefined || fee === null ? {} : { max_fee_sats: fee }),

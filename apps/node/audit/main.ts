@@ -29,6 +29,8 @@ const FIRST_LINE_MS = 10_000;
 export async function main(argv: readonly string[]): Promise<number> {
   let code: number = EXIT.ok;
   const program = new Command("conclave audit").exitOverride();
+  // Subcommands inherit it.
+  program.showHelpAfterError('"conclave audit --help" shows what there is.');
   program
     .command("export")
     .description("write the audit log of a node, running or stopped, to a new file that anybody can check")

@@ -39,6 +39,8 @@ interface VerifyFlags {
 /** Resolves with the exit code; never throws. `argv` begins with `verify`. */
 export async function main(argv: readonly string[]): Promise<number> {
   const program = new Command("conclave evidence").exitOverride();
+  // Subcommands inherit it.
+  program.showHelpAfterError('"conclave evidence --help" shows what there is.');
   program
     .command("verify")
     .description("judge a file of evidence offline: who did what, where, and what it does not prove")

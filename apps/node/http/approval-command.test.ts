@@ -28,6 +28,10 @@ describe("approval by hand on the command line", () => {
       new RegExp(`^Approved by node-1, up to a fee of 141 sat; 1 of 4 votes needed are in\\.\n\nPayment +${txid}\n`),
     );
     assert.equal((await here("tx", "approve", txid, "--max-fee", "0.00001btc")).code, 0);
+    for (const wrong of ["0", "-1", "many"]) {
+      const { code, stderr } = await here("tx", "approve", txid, "--max-fee", wrong);
+      assert.deepEqual([code, /--max-fee ".*" cannot be read: it is the highest fee/.test(stderr)], [2, true], stderr);
+    }
     assert.deepEqual(node.decisions, [
       { txid, approved: true, reason: "invoice 7", max_fee_sats: 141 },
       { txid, approved: true, max_fee_sats: 1_000 },

@@ -1,6 +1,6 @@
 /** The real command against the real server. What a node would answer is chosen by each test. */
 import assert from "node:assert/strict";
-import { chmodSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { describe, test } from "node:test";
 import { ServiceError } from "@conclave/api";
@@ -88,6 +88,14 @@ describe("the token", () => {
     const missing = await here(...SEND);
     assert.equal(missing.code, 6);
     assert.match(missing.stderr, /npm start.*--data/);
+    for (const [make, words] of [
+      [() => writeFileSync(`${data}/api-token`, "\n", { mode: 0o600 }), /is empty.*--data/],
+      [() => (rmSync(`${data}/api-token`), mkdirSync(`${data}/api-token`)), /is not a file.*--data/],
+    ] as const) {
+      make();
+      const { code, stderr } = await here(...SEND);
+      assert.deepEqual([code, words.test(stderr)], [2, true], stderr);
+    }
     assert.equal(node.calls, 0);
   });
 
@@ -97,7 +105,8 @@ describe("the token", () => {
     writeFileSync(`${data}/api-token`, other);
     const sent = await here(...SEND);
     assert.equal(sent.code, 2);
-    assert.match(sent.stderr, /--data/);
+    assert.match(sent.stderr, /does not take this API token.*--data/);
+    assert.doesNotMatch(sent.stderr, /Bearer/);
     assert.doesNotMatch(sent.stdout + sent.stderr, new RegExp(`${other}|${TOKEN}`));
   });
 
@@ -112,6 +121,17 @@ describe("the token", () => {
 });
 
 describe("a node that cannot be asked", () => {
+  test("below a path, or with TLS that it does not speak: code 2, and what is wrong with the address", async (t) => {
+    const { conclave, server } = await scene(t);
+    for (const [endpoint, words] of [
+      [`${server.url}/wallet`, /not below that path: give --api-endpoint without one/],
+      [server.url.replace("http:", "https:"), /does not speak TLS \(ERR_SSL_\w+\)/],
+    ] as const) {
+      const { code, stderr } = await conclave(["wallet", "balance", "--api-endpoint", endpoint]);
+      assert.deepEqual([code, words.test(stderr)], [2, true], stderr);
+    }
+  });
+
   test("that is not running: code 6, and how to start it", async (t) => {
     const { here, server } = await scene(t);
     await server.close();

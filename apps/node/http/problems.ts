@@ -129,12 +129,12 @@ export function listenFailure(
   error: unknown,
   { host, port }: { readonly host: string; readonly port: number },
 ): unknown {
-  const advice = `choose other ports with --port-base, for example: conclave up --port-base ${port < 9000 ? 9080 : 8080}`;
+  const advice = `choose another one: "api_port" in a node's config.json, or conclave up --port-base ${port < 9000 ? 9080 : 8080} for a whole network.`;
   switch ((error as NodeJS.ErrnoException | null)?.code) {
     case "EADDRINUSE":
       return new PortUnavailable(
         port,
-        `Port ${port} on ${host} is taken, perhaps by a network that already runs. Stop that program, or ${advice}`,
+        `Port ${port} on ${host} is taken, perhaps by a node that already runs. Stop that program, or ${advice}`,
         { cause: error },
       );
     case "EACCES":

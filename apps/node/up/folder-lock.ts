@@ -6,6 +6,7 @@ import { closeSync, mkdirSync, openSync, readFileSync, rmSync, rmdirSync, writeF
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { InUse } from "../in-use.ts";
+import { FolderUnusable } from "./folder.ts";
 
 const LOCK_FILE = "up.lock";
 const NOTE_FILE = "up.pid";
@@ -21,9 +22,9 @@ export interface FolderLock {
   release(options?: { readonly remove: boolean }): void;
 }
 
-/** Make the folder if it is not there, and hold it. Throws `InUse`, naming the process that runs a network in it. */
+/** Make the folder if it is not there, and hold it. Throws `FolderUnusable`, or `InUse`, naming the process that runs a network in it. */
 export function lockFolder(root: string): FolderLock {
-  const made = mkdirSync(root, { recursive: true, mode: 0o700 }) !== undefined;
+  const made = makeFolder(root);
   const file = join(root, LOCK_FILE);
   createIfAbsent(file);
   const db = new DatabaseSync(file, { timeout: 0 });
@@ -47,6 +48,16 @@ export function lockFolder(root: string): FolderLock {
       if (remove) removeIfEmpty(root);
     },
   };
+}
+
+/** True if it was not there before. Throws `FolderUnusable`. */
+function makeFolder(root: string): boolean {
+  try {
+    return mkdirSync(root, { recursive: true, mode: 0o700 }) !== undefined;
+  } catch (cause) {
+    const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
+    throw new FolderUnusable(`${root} cannot be a folder (${code}): choose another with --data`, { cause });
+  }
 }
 
 /** Never opens a file that is there: closing any descriptor of it would drop the locks of this process (POSIX fcntl). */

@@ -1,6 +1,6 @@
 /** `conclave up --in-process` as its users start, stop and mistreat it: real processes on a real folder. */
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, renameSync } from "node:fs";
+import { existsSync, readdirSync, renameSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -188,9 +188,22 @@ describe("conclave up, with a choice of nodes", () => {
       await new Promise<void>((resolve) => server.listen({ host: "127.0.0.1", port: portBase + offset }, resolve));
       const { code, stderr } = await run(up(join(temporary.path, "port"), "--once"));
       await new Promise((resolve) => server.close(resolve));
-      assert.equal(code, 1);
+      assert.equal(code, 75, "as for a folder that is in use");
       assert.match(stderr, new RegExp(`port ${portBase + offset} is taken.*--port-base`));
       assert(!existsSync(join(temporary.path, "port")));
+    }
+  });
+
+  test("a folder that cannot be one is named, whatever stands there", async () => {
+    const file = join(temporary.path, "a-file");
+    writeFileSync(file, "");
+    for (const data of [file, join(file, "below")]) {
+      const { code, stderr } = await run(up(data, "--once"));
+      assert.deepEqual(
+        [code, /a-file.* cannot be a folder \(E\w+\): choose another with --data/.test(stderr)],
+        [1, true],
+        stderr,
+      );
     }
   });
 
