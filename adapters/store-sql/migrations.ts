@@ -7,6 +7,7 @@ import { history } from "./migration-1-history.ts";
 import { messages } from "./migration-2-messages.ts";
 import { checkpoints } from "./migration-3-checkpoints.ts";
 import { presignatures } from "./migration-4-presignatures.ts";
+import { paidBy } from "./migration-5-paid-by.ts";
 
 /** Migrations by name. A name begins with the version it leads to, in four digits, so that names sort by it. */
 export const migrationsFor = (dialect: SchemaDialect): Readonly<Record<string, Migration>> => ({
@@ -14,6 +15,7 @@ export const migrationsFor = (dialect: SchemaDialect): Readonly<Record<string, M
   "0002-messages": messages(dialect),
   "0003-checkpoints": checkpoints(dialect),
   "0004-presignatures": presignatures(),
+  "0005-paid-by": paidBy(),
 });
 
 const versionOf = (name: string): number => Number.parseInt(name, 10) || 0;

@@ -159,7 +159,7 @@ describe("the store's file", () => {
       await writeHistory(file);
       editWithSql(file, "INSERT INTO kysely_migration VALUES ('0007-later', '2030-01-01T00:00:00.000Z')");
       const before = readFileSync(file);
-      await assert.rejects(openStore({ file }), refusal("newer", "schema 7", "program's 4"));
+      await assert.rejects(openStore({ file }), refusal("newer", "schema 7", "program's 5"));
       assert.deepEqual(readFileSync(file), before);
       assert(!existsSync(`${file}-wal`));
     }),

@@ -60,7 +60,7 @@ const READERS: { readonly [Name in keyof StoreTables]: readonly (keyof StoreTabl
   requests: ["get", "byIdempotencyKey", "list", "revision", "revisions"],
   votes: ["round", "rounds", "list"],
   events: ["get", "ofRequest", "list"],
-  transactions: ["get", "list"],
+  transactions: ["get", "byBitcoinTxid", "list"],
   messages: ["get", "list"],
   presignatures: ["get"],
   violations: ["list"],

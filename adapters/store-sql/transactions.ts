@@ -23,6 +23,11 @@ export const transactionsOn = (db: Kysely<Schema>): Transactions => ({
     const row = await db.selectFrom("transactions").selectAll().where("txid", "=", txid).executeTakeFirst();
     return row && toTransaction(row);
   },
+  async byBitcoinTxid(bitcoinTxid) {
+    const paid = db.selectFrom("transactions").selectAll().where("bitcoin_txid", "=", bitcoinTxid);
+    const row = await paid.orderBy("txid").limit(1).executeTakeFirst();
+    return row && toTransaction(row);
+  },
   async list({ states, ...page }) {
     checkLimit(page.limit);
     if (states?.length === 0) return { rows: [], next: null };

@@ -15,6 +15,7 @@ import { rekeyFailed } from "./edge-recall.ts";
 import { Expiry } from "./expiry.ts";
 import { History } from "./history.ts";
 import { KeyRequests } from "./key-requests.ts";
+import { Latest } from "./latest.ts";
 import { Mailbox } from "./mailbox.ts";
 import { ManualApprovals } from "./manual-approvals.ts";
 import { Messages } from "./messages.ts";
@@ -30,6 +31,9 @@ import type { RequestId } from "./store/ids.ts";
 import type { Store } from "./store/port.ts";
 import type { Timings } from "./timings.ts";
 import { WalletView, walletOfKey, type WalletViewParts } from "./wallet.ts";
+
+/** Payments and messages whose signers are shown: the latest ones. */
+const MAX_SIGNED = 4_096;
 
 /** What a node is given. */
 export interface NodeParts {
@@ -88,7 +92,7 @@ export interface Organs {
 /** Nothing is started, and no port is used yet. */
 export function assemble(parts: NodeParts): Organs {
   const accounts = new Accounts();
-  const signers = new Map<RequestId, readonly NodeId[]>();
+  const signers = new Latest<RequestId, readonly NodeId[]>(MAX_SIGNED);
   const report = (error: unknown): void => {
     const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
     parts.notify({ kind: "problem", message });
@@ -120,7 +124,7 @@ export function assemble(parts: NodeParts): Organs {
   });
   const coordination = parts.coordination(arrivals.delivery);
   const records = new PaymentRecords(context);
-  const views = new PaymentViews(accounts, store.requests);
+  const views = new PaymentViews(accounts, store);
   const payments = new Payments({ context, records, accounts, views });
   const messages = new Messages(context);
   const consider = (id: Uint8Array, revision: number): void => payments.consider(id, revision);

@@ -3,6 +3,7 @@
  * coins everywhere; one that may still be completed is UNRESOLVED and keeps them, until the chain or enough promises decide.
  */
 import type { Context } from "./context.ts";
+import { Latest } from "./latest.ts";
 import { requestBytes, type PaymentRecords } from "./records.ts";
 import type { RequestId } from "./store/ids.ts";
 import type { Cursor } from "./store/pages.ts";
@@ -12,12 +13,14 @@ import type { TransactionState } from "./store/transactions.ts";
 const OPEN: readonly TransactionState[] = ["pending", "voting", "approved", "signing", "unresolved"];
 /** As many as one sweep looks at, in turn: expiry is a matter of a day, and sweeps come every second. */
 const LOOKED_AT_ONCE = 100;
+/** More than wait unresolved for the chain's word; of one that is forgotten, custody says once more that it promised. */
+const MAX_PROMISED = 4_096;
 
 export class Expiry {
   readonly #context: Context;
   readonly #records: PaymentRecords;
   /** Promised away by this process. The journal keeps a promise, so that one of an earlier process is not made twice. */
-  readonly #promised = new Set<RequestId>();
+  readonly #promised = new Latest<RequestId, true>(MAX_PROMISED);
   #after: Cursor | null = null;
 
   constructor(context: Context, records: PaymentRecords) {
@@ -49,6 +52,6 @@ export class Expiry {
     for (const { number } of await store.requests.revisions(id))
       await act(await custody.abandon(clock.nowMs(), requestBytes(id), number));
     // Custody that may not speak yet promised nothing.
-    if ((await custody.status()).ready) this.#promised.add(id);
+    if ((await custody.status()).ready) this.#promised.set(id, true);
   }
 }

@@ -6,6 +6,7 @@ import { findRecipient, networks, type PaymentView } from "@conclave/bitcoin";
 import { requestCodec, WAITS, type ByHand, type CustodyEvent, type PaymentRequestBody } from "@conclave/custody";
 import type { NodeId, TransactionState } from "@conclave/consensus";
 import type { Context } from "./context.ts";
+import { Latest } from "./latest.ts";
 import type { PaymentViews } from "./payment-views.ts";
 import { requestBytes, requestHex } from "./records.ts";
 import type { RequestId } from "./store/ids.ts";
@@ -52,7 +53,7 @@ export interface ManualApprovalParts {
 
 export class ManualApprovals {
   readonly #parts: ManualApprovalParts;
-  readonly #waiting = new Map<RequestId, Set<NodeId>>();
+  readonly #waiting = new Latest<RequestId, Set<NodeId>>(MAX_WAITING);
 
   constructor(parts: ManualApprovalParts) {
     this.#parts = parts;
@@ -63,7 +64,6 @@ export class ManualApprovals {
     const id = requestHex(request);
     const nodes = this.#waiting.get(id) ?? new Set();
     this.#waiting.set(id, nodes.add(node));
-    if (this.#waiting.size > MAX_WAITING) this.#waiting.delete(this.#waiting.keys().next().value!);
   }
 
   /** A node voted: it waits no more. */
@@ -106,14 +106,15 @@ export class ManualApprovals {
   }
 
   /**
-   * This node's operator decides. On disk with its reason when it resolves; said again it changes nothing. Throws
-   * `ApprovalRefused`, and `StoreUnavailable` while the record of it cannot be kept.
+   * This node's operator decides. On disk with its reason when it resolves, with the highest fee that an approval holds for now:
+   * said again it changes nothing, and an earlier one may allow more. Throws `ApprovalRefused`, and `StoreUnavailable` while the
+   * record of it cannot be kept.
    */
-  decide(id: RequestId, decision: ByHand): Promise<void> {
+  decide(id: RequestId, decision: ByHand): Promise<bigint | null> {
     return this.#parts.context.history.orAway(() => this.#decide(id, decision));
   }
 
-  async #decide(id: RequestId, decision: ByHand): Promise<void> {
+  async #decide(id: RequestId, decision: ByHand): Promise<bigint | null> {
     const { context, consider } = this.#parts;
     const { store, clock, custody, audit } = context;
     const [row, stored] = [await store.transactions.get(id), await store.requests.get(id)];
@@ -139,6 +140,8 @@ export class ManualApprovals {
       throw new ApprovalRefused("not-ready", `This node cannot decide now: ${refused.reason}.`);
     const revision = (await store.requests.revisions(id)).at(-1)?.number;
     if (over === null && revision !== undefined) consider(request, revision);
+    const decided = events.find((event) => event.kind === "decided");
+    return decided?.approved === true ? decided.maxFee : null;
   }
 }
 

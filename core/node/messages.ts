@@ -190,6 +190,7 @@ export class Messages {
     for (const { id } of rows) {
       const stored = await store.requests.get(id);
       if (stored === undefined || stored.expiresAtMs > clock.nowMs()) continue;
+      this.#unvoted.delete(id);
       await this.#move(id, "expired", { reason: "expired before it was signed" });
       await act(await custody.abandon(clock.nowMs(), requestId(requestCodec.decode(stored.body)), REVISION));
     }

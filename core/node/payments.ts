@@ -24,6 +24,7 @@ import {
 import type { Account, Accounts } from "./accounts.ts";
 import { keepRequest, keepRevision, OWN_PROMISES } from "./ballot-records.ts";
 import type { Context } from "./context.ts";
+import { Latest } from "./latest.ts";
 import { waitsForApproval } from "./manual-approvals.ts";
 import type { PaymentViews } from "./payment-views.ts";
 import { requestHex, type PaymentRecords } from "./records.ts";
@@ -86,7 +87,7 @@ export class Payments {
   readonly #views: PaymentViews;
   readonly #reselection: Reselection;
   /** Which of this node's payments chose a coin last: the vote, which holds the coin, comes later. */
-  readonly #chosen = new Map<string, string>();
+  readonly #chosen = new Latest<string, string>(MAX_CHOSEN);
   /** When this node first wanted to vote on a revision: bounds its patience with its own chain view. */
   readonly #since = new Map<string, number>();
   /** Revisions that wait for this node's vote: custody may not speak yet, or the chain did not answer. */
@@ -189,13 +190,18 @@ export class Payments {
 
   #choose(coins: readonly Coin[], id: string): void {
     for (const { outpoint } of coins) this.#chosen.set(outpointKey(outpoint), id);
-    while (this.#chosen.size > MAX_CHOSEN) this.#chosen.delete(this.#chosen.keys().next().value!);
   }
 
   /** Each node has coins that it tries first while other payments are under way: they do not all choose the same. */
   #prefers({ txid, vout }: Outpoint): boolean {
     const ids = this.#context.roster.nodes.map(({ id }) => id).toSorted();
     return (Number.parseInt(txid.slice(0, 8), 16) + vout) % ids.length === ids.indexOf(this.#context.self);
+  }
+
+  /** This node has given its answer, or none is wanted any more. */
+  #settle(key: string): void {
+    this.#unvoted.delete(key);
+    this.#since.delete(key);
   }
 
   /** Choose coins that no payment holds and build the PSBT. */
@@ -295,10 +301,12 @@ export class Payments {
     const stored = await this.#context.store.requests.get(requestHex(id));
     const request = stored && requestCodec.decode(stored.body);
     if (request?.kind !== "payment" || !this.#unvoted.has(key)) return;
+    // Custody would not vote any more.
+    if (stored!.expiresAtMs <= this.#now()) return this.#settle(key);
     const account = this.#accounts.ofKey(request.wallet);
     const view = await this.#views.find(requestHex(id), number);
     if (account === undefined || view === null || account.frozen !== null) return;
-    if ((await this.#latest(requestHex(id))) !== number) return void this.#unvoted.delete(key);
+    if ((await this.#latest(requestHex(id))) !== number) return this.#settle(key);
     if (!this.#since.has(key)) this.#since.set(key, this.#now());
     const [coins, tip, changeIndex] = await Promise.all([
       account.knownCoins(view),
@@ -310,7 +318,7 @@ export class Payments {
     const circumstances = { round: 1, coins, tipHeight: tip.height, changeIndex, replaces: [] };
     await this.#abandonOlder(id, number);
     const events = await this.#context.custody.vote(this.#now(), id, number, true, circumstances);
-    if (events.some(({ kind }) => kind === "send")) this.#unvoted.delete(key);
+    if (events.some(({ kind }) => kind === "send")) this.#settle(key);
     await this.#context.submit(events);
   }
 
@@ -324,7 +332,7 @@ export class Payments {
       clock.schedule(timings.voteRetryMs, () => slowLane.post(() => this.#vote(request, revision)));
       return;
     }
-    this.#unvoted.delete(key);
+    this.#settle(key);
     // Until its operator decides, or it expires.
     if (waitsForApproval(event)) return;
     if (objections.some(({ code }) => OWN_PROMISES.has(code))) return;

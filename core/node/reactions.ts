@@ -10,6 +10,7 @@ import type { Coordinator } from "./coordinator.ts";
 import type { DeadEdges } from "./dead-edges.ts";
 import type { Delivery } from "./delivery.ts";
 import type { ManualApprovals } from "./manual-approvals.ts";
+import { Latest } from "./latest.ts";
 import type { Messages } from "./messages.ts";
 import type { Payments } from "./payments.ts";
 import type { Coordination } from "./ports.ts";
@@ -39,6 +40,9 @@ export interface ReactionParts {
   readonly adoptKeys: () => Promise<void>;
 }
 
+/** More attempts than a node carries out at one time; those that never begin, or come to nothing, are forgotten in their turn. */
+const MAX_ATTEMPTS = 1_024;
+
 /** After these, what custody says of itself is another. */
 const NEWS: ReadonlySet<CustodyEvent["kind"]> = new Set([
   "keyPending",
@@ -55,9 +59,10 @@ const NEWS: ReadonlySet<CustodyEvent["kind"]> = new Set([
 
 export class Reactions {
   readonly #parts: ReactionParts;
-  readonly #attemptRequests = new Map<string, RequestId>();
+  /** Of attempts that have not begun. */
+  readonly #attemptRequests = new Latest<string, RequestId>(MAX_ATTEMPTS);
   /** Attempts that began after the last edge died: who signs in one of them has live edges. */
-  readonly #begunSince = new Map<RequestId, readonly NodeId[]>();
+  readonly #begunSince = new Latest<RequestId, readonly NodeId[]>(MAX_ATTEMPTS);
 
   constructor(parts: ReactionParts) {
     this.#parts = parts;
@@ -221,6 +226,7 @@ export class Reactions {
     this.#parts.coordinator.begun(event);
     const request = this.#attemptRequests.get(event.attemptId);
     if (request === undefined) return;
+    this.#attemptRequests.delete(event.attemptId);
     this.#parts.signers.set(request, event.signers);
     this.#begunSince.set(request, event.signers);
     const status = await this.#parts.records.status(request);

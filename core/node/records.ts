@@ -9,6 +9,7 @@ import {
 } from "@conclave/consensus";
 import type { PaymentRequestBody } from "@conclave/custody";
 import { auditRecord, type Context } from "./context.ts";
+import { Latest } from "./latest.ts";
 import type { RequestId } from "./store/ids.ts";
 import type { StoreTables } from "./store/port.ts";
 import type { StoredTransaction } from "./store/transactions.ts";
@@ -19,12 +20,15 @@ export const requestBytes = (id: RequestId): Uint8Array => fromHex(id);
 /** States after which a payment of the same thing is safe, or that the chain decided. */
 const SETTLED = new Set(["confirmed", "aborted_timeout"]);
 
+/** Payments whose state is kept at hand; of any other it is read from its row, as after a restart. */
+const MAX_STATUSES = 4_096;
+
 /** A complete signature exists: no further revision takes that back. */
 const SIGNED: ReadonlySet<TransactionState> = new Set(["signed", "broadcasting", "confirmed"]);
 
 export class PaymentRecords {
   readonly #context: Context;
-  readonly #statuses = new Map<RequestId, TransactionStatus>();
+  readonly #statuses = new Latest<RequestId, TransactionStatus>(MAX_STATUSES);
 
   constructor(context: Context) {
     this.#context = context;

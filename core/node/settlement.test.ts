@@ -27,7 +27,7 @@ async function saidAfter(hours: number, network: NetworkName): Promise<readonly 
   // Nothing is followed, so that it needs no more of a node.
   const context = { network, clock, chain: server, store, mailbox, slowLane, timings: DEFAULT_TIMINGS };
   const node = context as unknown as Context;
-  const views = new PaymentViews(new Accounts(), store.requests);
+  const views = new PaymentViews(new Accounts(), store);
   const settlement = new Settlement(node, new PaymentRecords(node), views);
   await settlement.resume();
   const untilMs = clock.nowMs() + hours * HOUR_MS;

@@ -162,6 +162,8 @@ export class Settlement {
       ...(after && { after }),
     });
     this.#soughtAfter = next;
+    for (const id of this.#troubles.keys())
+      if ((await this.#records.status(id))?.state !== "unresolved") this.#troubles.delete(id);
     for (const row of rows) {
       if (row.state === "unresolved") await this.#alone(() => this.#seekRivals(row.txid, tip));
       if (!this.#isDue(row)) continue;

@@ -107,7 +107,7 @@ export class CoinGuard {
   }
 
   async #isExplained(txid: string): Promise<boolean> {
-    if (this.#parts.views.pays(txid)) return true;
+    if (await this.#parts.views.pays(txid)) return true;
     this.#paid ??= await this.#paidBefore();
     return this.#paid.has(txid);
   }

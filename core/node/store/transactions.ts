@@ -30,6 +30,8 @@ export interface Transactions {
   /** Inserts the row, or overwrites the one with this `txid`. */
   upsert(transaction: StoredTransaction): Promise<void>;
   get(txid: RequestId): Promise<StoredTransaction | undefined>;
+  /** The one that the network's transaction pays; of two that chose alike, the one whose id comes first. */
+  byBitcoinTxid(bitcoinTxid: string): Promise<StoredTransaction | undefined>;
   /** Newest first, by creation time, then id; of the given states only. */
   list(page: PageRequest & { readonly states?: readonly TransactionState[] }): Promise<Page<StoredTransaction>>;
 }

@@ -160,7 +160,7 @@ export async function openDesk(): Promise<Desk> {
     },
   };
   const records = new PaymentRecords(context);
-  const views = new PaymentViews(accounts, store.requests);
+  const views = new PaymentViews(accounts, store);
   const follower = new Follower({ context, records, views });
   const guardWith = (known: PaymentViews) => {
     const freezes = new Freezes(context, accounts);
@@ -203,7 +203,7 @@ export async function openDesk(): Promise<Desk> {
     view,
     follower,
     ...guardWith(views),
-    restarted: () => guardWith(new PaymentViews(accounts, store.requests)),
+    restarted: () => guardWith(new PaymentViews(accounts, store)),
     notices,
     peersUp: true,
     isDoubtful: false,

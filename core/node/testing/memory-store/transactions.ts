@@ -12,6 +12,10 @@ export function transactionsOver({ requests, transactions }: Contents): Transact
       transactions.set(transaction.txid, copied(transaction));
     },
     get: async (txid) => copied(transactions.get(txid)),
+    byBitcoinTxid: async (wanted) => {
+      const paid = [...transactions.values()].filter(({ bitcoinTxid }) => bitcoinTxid === wanted);
+      return copied(paid.toSorted((a, b) => (a.txid < b.txid ? -1 : 1))[0]);
+    },
     list: async ({ states, ...page }) =>
       pageOf(
         [...transactions.values()].filter(({ state }) => states === undefined || states.includes(state)),

@@ -35,6 +35,19 @@ export function transactionsContract(withStore: WithStore): void {
       }),
     );
     it(
+      "are found by the network's transaction, once it is known",
+      withStore(async ({ requests, transactions }) => {
+        for (const n of [1, 2, 3]) await requests.insert(sampleRequest(n));
+        await transactions.upsert(sampleTransaction(3, { bitcoinTxid: id(0xb17) }));
+        assert.deepEqual((await transactions.byBitcoinTxid(id(0xb17)))?.txid, id(3));
+        // Two may have chosen alike, and then one transaction pays for the one that was approved.
+        await transactions.upsert(sampleTransaction(2, { bitcoinTxid: id(0xb17) }));
+        await transactions.upsert(sampleTransaction(1));
+        assert.deepEqual(await transactions.byBitcoinTxid(id(0xb17)), sampleTransaction(2, { bitcoinTxid: id(0xb17) }));
+        assert.equal(await transactions.byBitcoinTxid(id(0xb18)), undefined);
+      }),
+    );
+    it(
       "are listed newest first by state, page by page",
       withStore(async ({ requests, transactions }) => {
         for (const n of [1, 2, 3, 4]) {
