@@ -67,13 +67,12 @@ export function approvalService(
       const id = parseRequestId(txid);
       const known = await store.transactions.get(id);
       if (known !== undefined && approved) refuseUseless(known, maxFee);
-      await node.approvals.decide(id, { approved, maxFee, reason });
+      const bound = await node.approvals.decide(id, { approved, maxFee, reason });
       const shown = await showVoted(async () => (await store.transactions.get(id))!);
-      const bound = maxFee === null ? shown.fee_sats : Number(maxFee);
       return {
         ...shown,
         waits_for: shown.waits_for.filter((name) => name !== nodeName(self)),
-        decision: { node: nodeName(self), approved, max_fee_sats: approved ? bound : null },
+        decision: { node: nodeName(self), approved, max_fee_sats: bound === null ? null : Number(bound) },
       };
     });
 

@@ -67,10 +67,12 @@ describe("payments by hand in a local network", () => {
     assert.match(useless.stderr, new RegExp(`fee is ${fee} sat, and you would approve at most 1 sat: nothing was app`));
     assert.equal((await shown(short)).waits_for.length, 3);
 
-    const first = await at(0, "tx", "approve", short, "--reason", "invoice 7");
+    const first = await at(0, "tx", "approve", short, "--max-fee", "3000", "--reason", "invoice 7");
     assert.equal(first.code, 0, first.stderr);
-    assert.match(first.stdout, new RegExp(`^Approved by node1, up to a fee of ${fee} sat; 1 of 2 votes needed are in`));
+    assert.match(first.stdout, /^Approved by node1, up to a fee of 3000 sat; 1 of 2 votes needed are in\.\n/);
     assert.doesNotMatch(first.stdout, /Waits for .*node1/);
+    const again = await at(0, "tx", "approve", short, "--max-fee", "2000");
+    assert.match(again.stdout, /^Approved by node1, up to a fee of 3000 sat/, "what holds, not what was asked last");
     const second = await at(1, "tx", "approve", short, "--max-fee", "5000");
     assert.equal(second.code, 0, second.stderr);
     assert.match(second.stdout, /^Approved by node2, up to a fee of 5000 sat; 2 of 2 votes needed are in\.\n/);
@@ -83,9 +85,12 @@ describe("payments by hand in a local network", () => {
     const sent = await at(0, "send", "--to", DEMO_RECIPIENT, "--amount", "21000", "--json");
     const { txid } = JSON.parse(sent.stdout) as Transaction;
     await until("all wait", PATIENCE_MS, async () => (await shown(txid)).waits_for.length === 3 || undefined);
+    const { fee_sats: fee } = await shown(txid);
+    const yes = await at(2, "tx", "approve", txid);
+    assert.match(yes.stdout, new RegExp(`^Approved by node3, up to a fee of ${fee} sat; 1 of 2 votes`), yes.stderr);
     const first = await at(0, "tx", "reject", txid.slice(0, 10), "--reason", "never heard of them");
     assert.equal(first.code, 0, first.stderr);
-    assert.match(first.stdout, /^Rejected by node1; 0 of 2 votes needed are in, 1 against\.\n/);
+    assert.match(first.stdout, /^Rejected by node1; 1 of 2 votes needed are in, 1 against\.\n/);
     assert.equal((await at(1, "tx", "reject", txid, "--reason", "nor I")).code, 0);
     await until("rejected", PATIENCE_MS, async () => (await shown(txid)).state === "rejected" || undefined);
   });
