@@ -21,6 +21,7 @@ import {
   NotFrozen,
   PresignRefused,
   RekeyRefused,
+  SpendingRefused,
   WalletNotReady,
 } from "@conclave/node";
 
@@ -39,6 +40,7 @@ const PROBLEM_OF = [
   [FeeTooLow, "fee-too-low"],
   [IdempotencyConflict, "idempotency-key-reused"],
   [NotFrozen, "not-frozen"],
+  [SpendingRefused, "refused-by-policy"],
   [WalletNotReady, "not-ready"],
   [ChainUnreachable, "chain-unreachable"],
   [ChainLied, "chain-unreachable"],

@@ -91,7 +91,7 @@ export interface SpendingObjection {
 /** Why this node's operator does not let it approve a payment. `promised`: what it promised to others within `DAY_MS`. */
 export function checkSpending(
   policy: SpendingPolicy,
-  request: PaymentRequest,
+  request: Pick<PaymentRequest, "amount" | "recipient">,
   { network, promised }: { readonly network: Network; readonly promised: bigint },
 ): readonly SpendingObjection[] {
   const { maxPayment, maxDaily, recipients } = policy;

@@ -3,7 +3,7 @@
  * the sessions. Every call is synchronous and answers with events; what a peer sends can cost that message and no more.
  */
 import { toHex, type Rng } from "@conclave/bytes";
-import type { InclusionClaim } from "@conclave/bitcoin";
+import type { InclusionClaim, PaymentRequest, SpendingObjection } from "@conclave/bitcoin";
 import { rosterHash, type Evidence, type NodeId } from "@conclave/consensus";
 import type { Engine } from "@conclave/crypto";
 import type { Scheme } from "@conclave/keys";
@@ -197,6 +197,14 @@ export class Custody {
   /** Sign a checkpoint of an audit log, this node's own or one that it confirms, and tell whom it concerns. */
   checkpoint(nowMs: number, checkpoint: Uint8Array): CustodyEvent[] {
     return this.#turns.run(nowMs, () => this.#checkpoints.sign(checkpoint));
+  }
+
+  /** Why this node's operator would not let it approve a payment that is not asked for yet; approval by hand is no objection. */
+  spendingObjections(
+    nowMs: number,
+    payment: Pick<PaymentRequest, "amount" | "recipient">,
+  ): readonly SpendingObjection[] {
+    return this.#approvals.spending.beforehand(nowMs, payment);
   }
 
   /** Coins of a wallet that no new payment may be given; `except` is the request (hexadecimal id) that asks. */

@@ -6,6 +6,7 @@ import type { Custody } from "./custody.ts";
 
 const CALLS = [
   "status",
+  "spendingObjections",
   "lockedCoins",
   "unresolved",
   "exportEvidence",

@@ -15,6 +15,7 @@ import {
   sats,
   type PaymentRequest,
   type PaymentView,
+  type SpendingObjection,
 } from "@conclave/bitcoin";
 import type { NodeId } from "@conclave/consensus";
 import { topicOf, type KnownMotion, type KnownRevision } from "./docket.ts";
@@ -53,6 +54,9 @@ export interface SpendingParts {
   readonly seal: (fields: HeaderFields, body: Uint8Array) => Envelope;
 }
 
+/** Is no request's id. */
+const NO_REQUEST = "";
+
 /** Says nothing but what its header names. */
 const NOTHING = new Uint8Array(0);
 
@@ -76,6 +80,13 @@ export class Spending {
     if (decision?.approved === false)
       found.push({ code: "rejected-by-hand", message: `this node's operator rejected it${because(decision.reason)}` });
     return found;
+  }
+
+  /** What the policy would have against paying so much to somebody, were it asked for now. */
+  beforehand(nowMs: number, payment: Pick<PaymentRequest, "amount" | "recipient">): readonly SpendingObjection[] {
+    const { settings, log } = this.#parts;
+    const promised = promisedSince(log.state, nowMs - DAY_MS, NO_REQUEST);
+    return checkSpending(settings.spending, payment, { network: networks[settings.network], promised });
   }
 
   /** Whether nothing but its operator's approval is missing. Says so to the others, who only show it. */

@@ -35,7 +35,7 @@ export { ConclaveNode } from "./node.ts";
 export type { NodeParts } from "./assembly.ts";
 export { NotFrozen } from "./settlement/freezes.ts";
 export type { Acknowledgement, Freeze } from "./settlement/freezes.ts";
-export { IdempotencyConflict, NoAccountSuffices, WalletNotReady } from "./payments.ts";
+export { IdempotencyConflict, NoAccountSuffices, SpendingRefused, WalletNotReady } from "./payments.ts";
 export type { PaymentWish } from "./payments.ts";
 export { MAX_BUFFERED_BYTES, MAX_FRAME_BYTES, MAX_STATEMENT_BYTES } from "./ports.ts";
 export type { Clock, Coordination, Ledger, Messenger, Statement, Timer, Transport, TransportHandler } from "./ports.ts";

@@ -3,6 +3,7 @@ import { toHex, utf8 } from "@conclave/bytes";
 import {
   buildPayment,
   estimateRate,
+  networks,
   parseAddress,
   sats,
   outpointKey,
@@ -66,6 +67,11 @@ export class NoAccountSuffices extends Error {
   override readonly name = "NoAccountSuffices";
 }
 
+/** The node that was asked would vote no: its operator's limits, or its address book, are against it. */
+export class SpendingRefused extends Error {
+  override readonly name = "SpendingRefused";
+}
+
 /** Nothing can be paid yet. */
 export class WalletNotReady extends Error {
   override readonly name = "WalletNotReady";
@@ -111,13 +117,14 @@ export class Payments {
 
   /**
    * Take a wish in, on the slow lane. Resolves once the request is on this node's disk. Throws what address parsing and coin
-   * selection throw (nothing is stored then), `NoAccountSuffices`, `IdempotencyConflict`, `WalletNotReady`.
+   * selection throw (nothing is stored then), `SpendingRefused`, `NoAccountSuffices`, `IdempotencyConflict`, `WalletNotReady`.
    */
   async create(wish: PaymentWish): Promise<RequestId> {
     const { store } = this.#context;
     const known = await store.requests.byIdempotencyKey(wish.idempotencyKey);
     if (known !== undefined) return this.#same(known, wish);
     const candidates = this.#candidates(wish.account);
+    await this.#checkPolicy(wish);
     const feeRate = wish.feeRate ?? (await this.#estimate());
     const { request, revision } = await this.#firstThatSuffices(candidates, wish, feeRate);
     await this.#save(request, revision, wish.idempotencyKey);
@@ -125,6 +132,16 @@ export class Payments {
     const proposal = proposalCodec.encode({ request, revision });
     await this.#context.submit(await this.#context.custody.propose(this.#now(), proposal));
     return requestHex(requestId(request));
+  }
+
+  /** Asking the others for what this node itself will not approve only takes the user's time. */
+  async #checkPolicy({ recipient, amount }: PaymentWish): Promise<void> {
+    // What is no address is in no address book: that it is none says more.
+    parseAddress(recipient, networks[this.#context.network]);
+    const against = await this.#context.custody.spendingObjections(this.#now(), { recipient, amount });
+    if (against.length === 0) return;
+    const told = against.map(({ message }) => message).join("; ");
+    throw new SpendingRefused(`${told}: ask a node whose operator allows it, or this one's to change the policy`);
   }
 
   #candidates(account: Account | null): readonly WalletView[] {

@@ -14,7 +14,7 @@ import type { NodeId } from "@conclave/consensus";
 import type { Scheme } from "@conclave/keys";
 import { ChainLied, ChainRefused, ChainUnreachable } from "../chain-port.ts";
 import type { ConclaveNode } from "../node.ts";
-import { WalletNotReady } from "../payments.ts";
+import { SpendingRefused, WalletNotReady } from "../payments.ts";
 import type { RequestId } from "../store/ids.ts";
 import { StoreUnavailable } from "../store/outcome.ts";
 import type { VirtualClock } from "./clock.ts";
@@ -121,4 +121,12 @@ export class Clients {
 
 /** What may be over when a client asks again. */
 const AGAIN = [ChainLied, ChainRefused, ChainUnreachable, StoreUnavailable, WalletNotReady];
-const REFUSALS = [AddressError, InsufficientFunds, FeeTooHigh, FeeTooLow, OutputBelowDust, TooManyInputs];
+const REFUSALS = [
+  AddressError,
+  FeeTooHigh,
+  FeeTooLow,
+  InsufficientFunds,
+  OutputBelowDust,
+  SpendingRefused,
+  TooManyInputs,
+];

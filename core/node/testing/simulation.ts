@@ -62,6 +62,8 @@ export interface Lived {
   readonly virtualMs: number;
   /** Requests by how they ended on the node that took them in. */
   readonly endings: ReadonlyMap<string, number>;
+  /** What clients were told that were refused. */
+  readonly refusals: readonly string[];
   /** Everything that nodes noticed, by position. */
   readonly notices: readonly Noticed[];
   /** For people; empty unless asked for. */
@@ -234,6 +236,7 @@ class Life {
       events,
       virtualMs: this.#clock.nowMs() - GENESIS_MS,
       endings: await endingsOf(this.#ending()),
+      refusals: this.#clients.all.flatMap(({ refused }) => refused ?? []),
       notices: this.#notices,
       lines: this.#lines,
     };
