@@ -101,10 +101,10 @@ function run(name: string, network: Transport, results: string): boolean {
   return status === 0;
 }
 
-const silent = (suite: string, transport: Transport): Result => {
+function silent(suite: string, transport: Transport): Result {
   const nothing = { seconds: 0, peakMib: 0, seed: values.seed, figures: {} };
   return { suite: `${suite}, without a word`, transport, tried: 1, held: 0, ...nothing };
-};
+}
 
 function report(results: readonly Result[], broken: readonly string[], seconds: number): void {
   console.log(`\nfaults on real processes, seed ${values.seed}`);

@@ -91,8 +91,9 @@ export class Orders {
       // Another node was faster, or the test withdrew it.
       return null;
     }
-    writeFileSync(takenFile(this.#root), JSON.stringify({ node: this.#name, step }));
-    rmSync(mine);
+    // Whole or not at all: the test looks at any moment, and one that reads half of it takes the node for lost.
+    writeFileSync(mine, JSON.stringify({ node: this.#name, step }));
+    renameSync(mine, takenFile(this.#root));
     return order.what;
   }
 

@@ -22,13 +22,14 @@ const AT_TIMES = ["history events update+event_reasons insert", "history audit_c
 /** Of a signature that was prepared, and of its preparation, beside the steps of a payment. */
 const MESSAGE = [
   "history messages insert+audit_log insert",
+  "history presignature_usage insert",
   "history requests insert",
   "history requests insert+revisions insert+messages insert",
   "journal spend(presignature)",
   "journal vote(yes)",
 ];
 /** Those that come with preparing one, or with using what was prepared. */
-const OF_PREPARING = ["history requests insert", "journal spend(presignature)"];
+const OF_PREPARING = ["history requests insert", "history presignature_usage insert", "journal spend(presignature)"];
 /** Of a key with pairwise setups, beside those. */
 const KEY = [
   "history audit_log insert",
