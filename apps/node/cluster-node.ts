@@ -83,6 +83,7 @@ async function openParts(options: ClusterNodeOptions, opened: (() => Promise<voi
     custody: port,
     transport,
     coordination: options.coordination,
+    coordinationTrouble: () => observation.coordinationTrouble(),
     store,
     chain,
     secondOpinion: bitcoinjsOpinion,

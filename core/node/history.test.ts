@@ -57,7 +57,7 @@ test("work waits for a store that is away, each piece in its turn, and is done o
   assert.deepEqual(history.absence(), { sinceMs: 0, message: "the disk is full" });
   assert.match(history.troubles().join(), /^history does not answer since 1970-01-01T00:00:00.000Z.*the disk is full$/);
   assert.ok(calls.length > 10 && calls.length < 25, `asked ${calls.length} times within a minute`);
-  assert.equal(notices.length, 1);
+  assert.ok(notices.length >= 2 && notices.length <= 6, `told ${notices.length} times within a minute`);
   faulty.error = null;
   await until(66_000);
   await work;

@@ -15,8 +15,8 @@ const RETRY_FIRST_MS = 100;
 const RETRY_LONGEST_MS = 5_000;
 /** What is not answered for so long is not kept up with: a disk under load takes some hundred milliseconds. */
 const SLOW_MS = 1_000;
-/** A store that comes and goes is told of once in so long. */
-const TOLD_MS = 60_000;
+/** A store that is away, or comes and goes, is told of once in so long. */
+const TOLD_MS = 10_000;
 
 /** The store could not be reached, and something waits for it. */
 export interface Absence {

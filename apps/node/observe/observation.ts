@@ -8,6 +8,7 @@ import type { NetworkEvent } from "../cluster/transports.ts";
 import { StoreWatch } from "../store-watch.ts";
 import { VERSION } from "../version.ts";
 import { clockOfEsplora, SkewWatch } from "./clock-skew.ts";
+import { etcdTrouble } from "./etcd-trouble.ts";
 import { watchEventLoop, type LoopLag } from "./event-loop.ts";
 import { Gauges, QUEUED_STATES, type Moment } from "./gauges.ts";
 import { measuredChain } from "./measured-chain.ts";
@@ -121,6 +122,12 @@ export class Observation {
   /** Where to read what that service is like; null where the mesh coordinates alone. */
   watchEtcd(status: (() => EtcdStatus) | null): void {
     this.#etcd = status;
+  }
+
+  /** What is wrong with it, and what mends it; null while all is well. */
+  coordinationTrouble(): string | null {
+    const signs = this.#etcd?.() ?? null;
+    return signs && etcdTrouble(signs);
   }
 
   answered(route: string, status: number): void {
