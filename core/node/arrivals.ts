@@ -25,6 +25,8 @@ export class Arrivals {
   readonly #lastSeen = new Map<NodeId, number>();
   /** When a node that is away was last heard: what came since then, it lacks. */
   readonly #goneSince = new Map<NodeId, number>();
+  /** Who came back and was not told yet. */
+  readonly #returning = new Set<NodeId>();
   /** Of the frame that is being received. */
   #isMalformed = false;
 
@@ -75,12 +77,17 @@ export class Arrivals {
   link(peer: NodeId, up: boolean): void {
     const { clock, mailbox, notify } = this.#parts.context;
     notify({ kind: "link", node: peer, up });
-    if (!up) this.#goneSince.set(peer, this.#lastSeen.get(peer) ?? clock.nowMs());
+    // Away again before it was told: what it lacks, it lacks since the first time.
+    if (!up && !this.#goneSince.has(peer)) this.#goneSince.set(peer, this.#lastSeen.get(peer) ?? clock.nowMs());
     // Until a link goes down something came over it, if only to keep it alive.
     this.#lastSeen.set(peer, clock.nowMs());
     if (!up) return;
     this.delivery.linkUp(peer);
+    // However often it comes and goes while this node is busy, it is told once.
+    if (this.#returning.has(peer)) return;
+    this.#returning.add(peer);
     mailbox.post(async () => {
+      this.#returning.delete(peer);
       await this.#republish(peer);
       await this.#parts.retryWaiting();
     });
