@@ -8,17 +8,14 @@ const PAGE = 500;
 /** Ids shown of those that begin alike. */
 const SHOWN = 3;
 
-/** The same service, whose payments may be named by the beginning of an id. Throws `txid-ambiguous` besides what it throws. */
+/**
+ * The same service, whose payments may be looked at by the beginning of an id. Throws `txid-ambiguous` besides what it throws. What
+ * decides about a payment takes the whole id: another that begins alike is a matter of minutes for whoever wants one.
+ */
 export function namingPayments(service: NodeService, payments: Pick<Transactions, "list">): NodeService {
-  const whole = async <Input extends { readonly txid: string }>(input: Input): Promise<Input> => ({
-    ...input,
-    txid: await wholeTxid(payments, input.txid),
-  });
   return {
     ...service,
-    transaction: async (input) => service.transaction(await whole(input)),
-    approveTransaction: async (input) => service.approveTransaction(await whole(input)),
-    rejectTransaction: async (input) => service.rejectTransaction(await whole(input)),
+    transaction: async (input) => service.transaction({ ...input, txid: await wholeTxid(payments, input.txid) }),
   };
 }
 

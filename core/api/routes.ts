@@ -10,7 +10,7 @@ import {
   rekeying,
   rekeyRequest,
 } from "./cluster.ts";
-import { bitcoinTxid, hexKeyId, namedTxid, requestId } from "./fields.ts";
+import { bitcoinTxid, hexKeyId, namedTxid, requestId, txid } from "./fields.ts";
 import { health, readiness } from "./health.ts";
 import { keyPage, keyRequest, presigning, presignRequest, requestedKey } from "./key.ts";
 import { MAX_MESSAGE_BYTES, message, messageRequest } from "./message.ts";
@@ -73,7 +73,6 @@ const DECISION_PROBLEMS = [
   "body-not-json",
   "parameters-invalid",
   "transaction-not-found",
-  "txid-ambiguous",
   "approval-refused",
   "max-fee-too-low",
   "body-too-large",
@@ -163,7 +162,7 @@ export const routes = {
     path: "/api/v1/transactions/:txid/approve",
     summary: "Approve a payment, as this node's operator",
     access: "change",
-    params: strictFields({ txid: namedTxid }),
+    params: strictFields({ txid }),
     body: approveRequest,
     success: { status: 200, description: "It is recorded; this node's vote follows", schema: decidedTransaction },
     problems: DECISION_PROBLEMS,
@@ -173,7 +172,7 @@ export const routes = {
     path: "/api/v1/transactions/:txid/reject",
     summary: "Reject a payment, as this node's operator",
     access: "change",
-    params: strictFields({ txid: namedTxid }),
+    params: strictFields({ txid }),
     body: rejectRequest,
     success: { status: 200, description: "It is recorded; this node's no follows", schema: decidedTransaction },
     problems: DECISION_PROBLEMS,

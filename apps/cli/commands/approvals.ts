@@ -8,6 +8,8 @@ import { cell, renderList, renderTable, type Look } from "../output.ts";
 import { visible } from "../table.ts";
 import { parseTxid, renderTransaction } from "./transactions.ts";
 
+const WHOLE_DIGITS = 64;
+
 /** `tx pending`. */
 export const listPending: Action = async ({ settings, out }) => {
   const page = await openReader(settings).approvals();
@@ -37,8 +39,12 @@ interface DecisionOptions {
 
 /** `tx approve <txid>`. What is approved is what was shown: with a higher fee the node asks again. */
 export const approve: Action<DecisionOptions> = async (context, { reason, maxFee, yes }, typed) => {
+  const named = parseTxid(typed);
+  // Who can propose payments can make one whose id begins like another's; a person sees what it pays before deciding.
+  if (named.length < WHOLE_DIGITS && !asks(context, yes))
+    throw usageError("Where nobody is asked, approve takes the whole id: 64 digits, as tx pending prints them.");
   const client = openWriter(context.settings);
-  const txid = await wholeTxid(client, parseTxid(typed));
+  const txid = await wholeTxid(client, named);
   const waiting = (await client.approvals()).items.find((payment) => payment.txid === txid);
   if (waiting !== undefined) await confirm(context, waiting, "Approve this payment?", yes);
   const fee = maxFee === undefined ? waiting?.fee_sats : parseMaxFee(maxFee);
@@ -62,16 +68,24 @@ export const reject: Action<DecisionOptions> = async (context, { reason = "", ye
 
 /** A person decides about one payment: what was typed short is made whole before it is shown and decided. */
 const wholeTxid = async (client: Client, named: string): Promise<string> =>
-  named.length === 64 ? named : (await client.transaction({ txid: named })).txid;
+  named.length === WHOLE_DIGITS ? named : (await client.transaction({ txid: named })).txid;
 
 function checkedReason(reason: string): string {
   if (Buffer.byteLength(reason) <= MAX_REASON_BYTES) return reason;
   throw usageError(`--reason is a sentence of at most ${MAX_REASON_BYTES} bytes.`);
 }
 
+/** Whether a person is asked before anything is decided. */
+const asks = ({ out }: Pick<Context, "out">, yes?: true): boolean => out.interactive && yes !== true;
+
 /** Show what the node read from what would be signed, and ask, where there is somebody to ask. */
-async function confirm({ out }: Context, payment: PendingApproval, question: string, yes?: true): Promise<void> {
-  if (!out.interactive || yes) return;
+async function confirm(
+  { out }: Pick<Context, "out">,
+  payment: PendingApproval,
+  question: string,
+  yes?: true,
+): Promise<void> {
+  if (!asks({ out }, yes)) return;
   process.stderr.write(`${renderPending(payment, { width: Infinity, paint: (_, text) => text })}\n`);
   const { confirm: ask } = await import("@clack/prompts");
   if ((await ask({ message: question, initialValue: false })) !== true)

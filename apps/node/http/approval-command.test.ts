@@ -75,8 +75,10 @@ describe("approval by hand on the command line", () => {
     const { txid } = await node.createTransaction({ body: PAYMENT, idempotencyKey: "1" });
     const [short, upper] = [txid.slice(0, 8), txid.slice(0, 9).toUpperCase()];
     assert.match((await here("tx", "status", short)).stdout, new RegExp(`^Payment +${txid}\n`));
-    assert.equal((await here("tx", "approve", upper)).code, 0);
-    assert.equal((await here("tx", "reject", short, "--reason", "no")).code, 0);
+    const unasked = await here("tx", "approve", upper);
+    assert.deepEqual([unasked.code, /nobody is asked, approve takes the whole id/.test(unasked.stderr)], [2, true]);
+    assert.equal((await here("tx", "approve", txid)).code, 0);
+    assert.equal((await here("tx", "reject", upper, "--reason", "no")).code, 0);
     assert.deepEqual(node.decisions, [
       { txid, approved: true, max_fee_sats: 141 },
       { txid, approved: false, reason: "no" },
@@ -84,7 +86,7 @@ describe("approval by hand on the command line", () => {
     node.payments.push({ ...node.payments[0]!, txid: `${short}${"0".repeat(56)}` });
     const ambiguous = await here("tx", "status", short, "--json");
     assert.deepEqual([ambiguous.code, failureIn(ambiguous).problem], [2, "txid-ambiguous"]);
-    const unknown = await here("tx", "approve", "0123456789", "--json");
+    const unknown = await here("tx", "reject", "0123456789", "--reason", "no", "--json");
     assert.deepEqual([unknown.code, failureIn(unknown).problem], [1, "transaction-not-found"]);
     for (const wrong of ["0123456", "g".repeat(8), "a".repeat(65)]) {
       const { code, stderr } = await here("tx", "status", wrong);

@@ -53,7 +53,7 @@ after(async () => {
 });
 
 describe("payments by hand in a local network", () => {
-  test("wait for the operators whose policy stands in the files, and are approved by their first digits", async () => {
+  test("wait for the operators whose policy stands in the files, and are looked at by their first digits", async () => {
     const sent = await at(0, "send", "--to", DEMO_RECIPIENT, "--amount", "20000", "--json");
     assert.equal(sent.code, 0, sent.stderr);
     const { txid } = JSON.parse(sent.stdout) as Transaction;
@@ -62,18 +62,18 @@ describe("payments by hand in a local network", () => {
     const { fee_sats: fee, votes } = await shown(short);
     assert.equal(votes.approve, 0);
 
-    const useless = await at(0, "tx", "approve", short, "--max-fee", "1");
+    const useless = await at(0, "tx", "approve", txid, "--max-fee", "1");
     assert.equal(useless.code, 3, useless.stdout);
     assert.match(useless.stderr, new RegExp(`fee is ${fee} sat, and you would approve at most 1 sat: nothing was app`));
     assert.equal((await shown(short)).waits_for.length, 3);
 
-    const first = await at(0, "tx", "approve", short, "--max-fee", "3000", "--reason", "invoice 7");
+    const first = await at(0, "tx", "approve", txid, "--max-fee", "3000", "--reason", "invoice 7");
     assert.equal(first.code, 0, first.stderr);
     assert.match(first.stdout, /^Approved by node1, up to a fee of 3000 sat; 1 of 2 votes needed are in\.\n/);
     assert.doesNotMatch(first.stdout, /Waits for .*node1/);
-    const again = await at(0, "tx", "approve", short, "--max-fee", "2000");
+    const again = await at(0, "tx", "approve", txid, "--max-fee", "2000");
     assert.match(again.stdout, /^Approved by node1, up to a fee of 3000 sat/, "what holds, not what was asked last");
-    const second = await at(1, "tx", "approve", short, "--max-fee", "5000");
+    const second = await at(1, "tx", "approve", txid, "--max-fee", "5000");
     assert.equal(second.code, 0, second.stderr);
     assert.match(second.stdout, /^Approved by node2, up to a fee of 5000 sat; 2 of 2 votes needed are in\.\n/);
     await until("confirmed", PATIENCE_MS, async () => (await shown(txid)).state === "confirmed" || undefined);
