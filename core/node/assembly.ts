@@ -186,7 +186,15 @@ async function adoptKeys(context: Context, accounts: Accounts, derive: NodeParts
     const found = walletOfKey(viewKey(record), network);
     if (found === null || accounts.get(found.account) !== undefined) continue;
     accounts.add(
-      new WalletView({ ...found, keyId: key, chain, addresses: store.addresses, clock, ...(derive && { derive }) }),
+      new WalletView({
+        ...found,
+        keyId: key,
+        chain,
+        network,
+        addresses: store.addresses,
+        clock,
+        ...(derive && { derive }),
+      }),
     );
   }
 }

@@ -25,6 +25,7 @@ import {
 import type { KeyView } from "@conclave/custody";
 import { accountOf, type Account } from "./accounts.ts";
 import { AddressRest } from "./address-rest.ts";
+import { CoinProofs } from "./coin-proofs.ts";
 import { ChainLied, ChainUnreachable, type BitcoinChain, type Utxo } from "./chain-port.ts";
 import type { Clock } from "./ports.ts";
 import type { Addresses } from "./store/addresses.ts";
@@ -51,6 +52,7 @@ export interface WalletViewParts {
   readonly wallet: Wallet;
   readonly keyId: Uint8Array;
   readonly chain: BitcoinChain;
+  readonly network: NetworkName;
   readonly addresses: Addresses;
   readonly clock: Clock;
   /** `deriveScript`, or one that remembers: an address costs a millisecond. */
@@ -66,6 +68,7 @@ export class WalletView {
   readonly #derive: typeof deriveScript;
   readonly #clock: Clock;
   readonly #rest = new AddressRest();
+  readonly #proofs: CoinProofs;
   /** Addresses where coins were seen since the guard last accounted for all that happened to them. */
   readonly #unsettled = new Set<string>();
   readonly #scripts = new Map<string, WalletScript>();
@@ -81,6 +84,7 @@ export class WalletView {
     this.#chain = parts.chain;
     this.#addresses = parts.addresses;
     this.#clock = parts.clock;
+    this.#proofs = new CoinProofs(parts.chain, parts.network);
     this.#derive = parts.derive ?? deriveScript;
   }
 
@@ -118,7 +122,7 @@ export class WalletView {
     await this.#addresses.raise(this.#id, CHANGE, index + 1);
   }
 
-  /** The coins of the wallet. One that came late to an address long empty may be missing for as long as `AddressRest` says. */
+  /** The coins of the wallet, as far as the chain proves them. One that came late to an address long empty may be missing for as long as `AddressRest` says. */
   async coins(): Promise<readonly Coin[]> {
     const nowMs = this.#clock.nowMs();
     const newest = (await this.#next(RECEIVE)) - GAP_LIMIT;
@@ -234,12 +238,13 @@ export class WalletView {
     const address = addressKey({ branch, index });
     this.#rest.answered(address, utxos.length > 0, this.#clock.nowMs());
     if (utxos.length > 0) this.#unsettled.add(address);
-    return Promise.all(utxos.map((utxo) => this.#coinOf(utxo, branch, index)));
+    const coins = await Promise.all(utxos.map((utxo) => this.#coinOf(utxo, branch, index)));
+    return coins.flatMap((coin) => coin ?? []);
   }
 
-  async #coinOf({ outpoint, value, position }: Utxo, branch: Branch, index: number): Promise<Coin> {
-    const height = position.kind === "confirmed" ? position.height : null;
-    return { outpoint, value: sats(value), branch, index, height, coinbase: await this.#isCoinbase(outpoint.txid) };
+  async #coinOf(utxo: Utxo, branch: Branch, index: number): Promise<Coin | null> {
+    const proven = await this.#proofs.look(utxo);
+    return proven && { outpoint: utxo.outpoint, value: sats(utxo.value), branch, index, ...proven };
   }
 
   async #isCoinbase(txid: string): Promise<boolean> {

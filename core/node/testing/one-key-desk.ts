@@ -125,6 +125,7 @@ export async function openDesk(): Promise<Desk> {
     wallet,
     keyId: committee.key.key,
     chain: esplora,
+    network: "regtest",
     addresses: store.addresses,
     clock,
   });
