@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
 import { toHex } from "@conclave/bytes";
+import { ChainLied } from "../chain-port.ts";
 import { openDesk, type Desk } from "../testing/one-key-desk.ts";
 import { DEFAULT_TIMINGS } from "../timings.ts";
 import { NotFrozen } from "./freezes.ts";
@@ -129,6 +130,34 @@ test("a thief of a coin that was seen is found at the next look, however many ad
   await guard.look();
   desk.nowMs += DEFAULT_TIMINGS.unexplainedMs;
   await guard.look();
+  assert.deepEqual(
+    freezes.list().map(({ txid }) => txid),
+    [theft.txid],
+  );
+});
+
+test("an address that the server lies about keeps no other from being looked at, now or the next time", async () => {
+  const { chain } = desk;
+  const coin = await desk.coin(8);
+  await desk.view.coins();
+  const { rawTx, view: theft } = desk.sign([coin], 2_000n, 8);
+  chain.broadcast(toHex(rawTx));
+  const { guard, freezes } = desk.restarted();
+  await freezes.resume();
+  const lied = toHex(desk.view.script(0, 3).scriptPubKey);
+  const honest = desk.esplora.history.bind(desk.esplora);
+  desk.esplora.history = async (script) => {
+    if (toHex(script) === lied) throw new ChainLied("no history");
+    return honest(script);
+  };
+  try {
+    await assert.rejects(guard.look(), ChainLied);
+    desk.nowMs += DEFAULT_TIMINGS.unexplainedMs;
+    // At the next addresses, and again at those with coins.
+    await guard.look();
+  } finally {
+    desk.esplora.history = honest;
+  }
   assert.deepEqual(
     freezes.list().map(({ txid }) => txid),
     [theft.txid],

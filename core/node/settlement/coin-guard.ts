@@ -13,7 +13,7 @@ import {
   type WalletScript,
 } from "@conclave/bitcoin";
 import type { Accounts } from "../accounts.ts";
-import type { BitcoinChain, ChainTransaction } from "../chain-port.ts";
+import { ChainLied, ChainRefused, type BitcoinChain, type ChainTransaction } from "../chain-port.ts";
 import type { Context } from "../context.ts";
 import type { PaymentViews } from "../payment-views.ts";
 import type { Cursor } from "../store/pages.ts";
@@ -51,21 +51,32 @@ export class CoinGuard {
     this.#parts = parts;
   }
 
-  /** Look at some addresses of every account. Throws what the chain throws. */
+  /** Look at some addresses of every account. Throws what the chain throws, once the other addresses were looked at. */
   async look(): Promise<void> {
     const { accounts, freezes } = this.#parts;
     for (const { txid } of freezes.list()) if (await this.#isExplained(txid)) await freezes.explained(txid);
+    const turn = this.#turn;
+    // Whatever comes of this one: the next look is at others.
+    this.#turn += ADDRESSES_AT_ONCE;
+    let refusal: Error | null = null;
     for (const view of accounts.all()) {
       const scripts = await view.watchedScripts();
       const [coins, others] = [true, false].map((is) => scripts.filter((script) => view.isUnsettled(script) === is));
-      for (const script of [...this.#nextOf(coins!), ...this.#nextOf(others!)]) await this.#lookAt(view, script);
+      for (const script of [...nextOf(coins!, turn), ...nextOf(others!, turn)])
+        refusal = (await this.#refusalOf(view, script)) ?? refusal;
     }
-    this.#turn += ADDRESSES_AT_ONCE;
+    if (refusal !== null) throw refusal;
   }
 
-  #nextOf(scripts: readonly WalletScript[]): readonly WalletScript[] {
-    const count = Math.min(ADDRESSES_AT_ONCE, scripts.length);
-    return Array.from({ length: count }, (_, i) => scripts[(this.#turn + i) % scripts.length]!);
+  /** What the server has against this address alone; null once it was looked at. Throws `ChainUnreachable`. */
+  async #refusalOf(view: WalletView, script: WalletScript): Promise<Error | null> {
+    try {
+      await this.#lookAt(view, script);
+      return null;
+    } catch (error) {
+      if (error instanceof ChainLied || error instanceof ChainRefused) return error;
+      throw error;
+    }
   }
 
   async #lookAt(view: WalletView, script: WalletScript): Promise<void> {
@@ -140,6 +151,11 @@ export class CoinGuard {
     if (prevouts !== null && secondOpinion({ rawTx, prevouts }).length === 0) return true;
     return position.kind === "confirmed" && isProven(chain, network, { rawTx, txid, height: position.height }, 1);
   }
+}
+
+function nextOf(scripts: readonly WalletScript[], turn: number): readonly WalletScript[] {
+  const count = Math.min(ADDRESSES_AT_ONCE, scripts.length);
+  return Array.from({ length: count }, (_, i) => scripts[(turn + i) % scripts.length]!);
 }
 
 /**
