@@ -46,8 +46,8 @@ export interface ApprovalParts {
 }
 
 /** Proposal envelopes kept to be passed on; peers that lack older ones ask their origin. */
-const MAX_PROPOSALS = 2_048;
-const MAX_PROPOSAL_BYTES = 64 << 20;
+const MAX_PROPOSALS = 512;
+const MAX_PROPOSAL_BYTES = 16 << 20;
 
 export class Approvals {
   readonly docket: Docket;

@@ -20,10 +20,10 @@ import { evidenceContext, faultProofCodec, type JudgeParts } from "./judge.ts";
 import type { SafetyLog } from "./safety-log.ts";
 
 /**
- * Slots of one sender that are remembered, oldest forgotten first: some 150 signatures. Evidence against older ones has aged out; a
+ * Slots of one sender that are remembered, oldest forgotten first: some 100 signatures. Evidence against older ones has aged out; a
  * liar that fills slots on purpose makes forget its own alone, and has to fill this many to hide one.
  */
-const MAX_SLOTS = 2_048;
+const MAX_SLOTS = 1_024;
 /** And their bytes: whoever fills slots with large bodies pushes out its own old slots, not the process. */
 const MAX_SLOT_BYTES = 8 << 20;
 
