@@ -4,7 +4,7 @@ import { MAX_STATEMENT_BYTES, type Coordination, type Messenger, type Statement 
  * Topics that are closed one by one when this is. What was said on an older one has been delivered, or is given up by
  * whoever delivers it.
  */
-export const MAX_REMEMBERED_TOPICS = 4_096;
+export const MAX_REMEMBERED_TOPICS = 1_024;
 
 /**
  * Coordination without a service beside the nodes: each statement goes to every node that it concerns, as a message that is

@@ -33,7 +33,7 @@ import type { Timings } from "./timings.ts";
 import { WalletView, walletOfKey, type WalletViewParts } from "./wallet.ts";
 
 /** Payments and messages whose signers are shown: the latest ones. */
-const MAX_SIGNED = 4_096;
+const MAX_SIGNED = 1_024;
 
 /** What a node is given. */
 export interface NodeParts {

@@ -12,6 +12,7 @@ import {
   type RawTransaction,
 } from "@conclave/bitcoin";
 import { ChainLied, ChainRefused, type BitcoinChain, type Utxo } from "./chain-port.ts";
+import { Latest } from "./latest.ts";
 import { proves } from "./settlement/inclusion.ts";
 
 /** Coins remembered as proven: more than a wallet has at a time. */
@@ -31,7 +32,7 @@ export class CoinProofs {
   readonly #chain: BitcoinChain;
   readonly #network: NetworkName;
   /** By coin and block: after a reorganisation it is proven anew. */
-  readonly #proven = new Map<string, ProvenCoin>();
+  readonly #proven = new Latest<string, ProvenCoin>(MAX_REMEMBERED);
 
   constructor(chain: BitcoinChain, network: NetworkName) {
     this.#chain = chain;
@@ -47,7 +48,6 @@ export class CoinProofs {
     const found = await this.#prove(utxo);
     if (found === null || found.height === null) return found;
     this.#proven.set(key, found);
-    if (this.#proven.size > MAX_REMEMBERED) this.#proven.delete(this.#proven.keys().next().value!);
     return found;
   }
 

@@ -43,7 +43,7 @@ const SIGNING_COST = sats(100n);
 const PASSING: ReadonlySet<string> = new Set(["unknown-coin", "unconfirmed-coin", "locktime-ahead", "immature-coin"]);
 
 /** Coins remembered as chosen: more than payments that wait for their votes at one time have. */
-const MAX_CHOSEN = 4_096;
+const MAX_CHOSEN = 1_024;
 
 export interface PaymentWish {
   /** Whose coins pay. Null: the first account whose coins suffice. */

@@ -21,7 +21,7 @@ export const requestBytes = (id: RequestId): Uint8Array => fromHex(id);
 const SETTLED = new Set(["confirmed", "aborted_timeout"]);
 
 /** Payments whose state is kept at hand; of any other it is read from its row, as after a restart. */
-const MAX_STATUSES = 4_096;
+const MAX_STATUSES = 1_024;
 
 /** A complete signature exists: no further revision takes that back. */
 const SIGNED: ReadonlySet<TransactionState> = new Set(["signed", "broadcasting", "confirmed"]);

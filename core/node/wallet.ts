@@ -27,6 +27,7 @@ import { accountOf, type Account } from "./accounts.ts";
 import { AddressRest } from "./address-rest.ts";
 import { CoinProofs } from "./coin-proofs.ts";
 import { ChainLied, ChainUnreachable, type BitcoinChain, type Utxo } from "./chain-port.ts";
+import { Latest } from "./latest.ts";
 import type { Clock } from "./ports.ts";
 import type { Addresses } from "./store/addresses.ts";
 
@@ -36,7 +37,7 @@ const GAP_LIMIT = 20;
 const CHANGE_WINDOW = 20;
 
 /** Transactions of which it is remembered whether they are a coinbase: more than a wallet has coins of at a time. */
-const MAX_COINBASE = 10_000;
+const MAX_COINBASE = 1_000;
 
 export interface WalletBalance {
   readonly confirmed: Sats;
@@ -72,7 +73,7 @@ export class WalletView {
   /** Addresses where coins were seen since the guard last accounted for all that happened to them. */
   readonly #unsettled = new Set<string>();
   readonly #scripts = new Map<string, WalletScript>();
-  readonly #coinbase = new Map<string, boolean>();
+  readonly #coinbase = new Latest<string, boolean>(MAX_COINBASE);
   #scanned = false;
   /** Why nothing is made, voted on or opened that spends its coins; null while all is well. */
   frozen: string | null = null;
@@ -253,7 +254,6 @@ export class WalletView {
     const transaction = await this.#chain.transaction(txid);
     const coinbase = transaction?.inputs[0]?.claimedPrevout === null;
     this.#coinbase.set(txid, coinbase);
-    if (this.#coinbase.size > MAX_COINBASE) this.#coinbase.delete(this.#coinbase.keys().next().value!);
     return coinbase;
   }
 

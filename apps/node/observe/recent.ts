@@ -1,7 +1,7 @@
 /** What is remembered of requests while they are followed: bounded, the oldest is forgotten first. */
 
 /** Payments and keys under way at once; a thousand queued payments fit. */
-const MAX_FOLLOWED = 4_096;
+const MAX_FOLLOWED = 1_024;
 
 export class Recent<T> {
   readonly #entries = new Map<string, T>();
