@@ -2,7 +2,8 @@
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { sats } from "@conclave/bitcoin";
+import { networks, parseAddress, sats } from "@conclave/bitcoin";
+import { equalBytes } from "@conclave/bytes";
 import type { NodeId, TransportName } from "@conclave/consensus";
 import type { Account, Notice } from "@conclave/node";
 import type { StoreOptions } from "@conclave/store-sql";
@@ -322,6 +323,17 @@ export class FaultyCluster {
     return this.#peakMib;
   }
 
+  /** How often the chain pays each amount to whom the payments go. Each payment has an amount of its own; change may have it too. */
+  #paidByAmount(): ReadonlyMap<bigint, number> {
+    const { scriptPubKey } = parseAddress(DEMO_RECIPIENT, networks.regtest);
+    const paid = new Map<bigint, number>();
+    for (const { entries } of this.running.chain.chain.blocks)
+      for (const { tx } of entries)
+        for (const { script, value } of tx.outs)
+          if (equalBytes(script, scriptPubKey)) paid.set(value, (paid.get(value) ?? 0) + 1);
+    return paid;
+  }
+
   /** What every fault must leave true. Throws what is not. */
   async judge(): Promise<void> {
     if (this.died.length > 0) throw new Error(`processes ended by themselves: ${this.died.join("; ")}`);
@@ -331,11 +343,9 @@ export class FaultyCluster {
     const twice = [...this.witness.signed].filter(([, txids]) => txids.size > 1);
     if (twice.length > 0) throw new Error(`signed twice: ${twice.map(([request]) => request).join(", ")}`);
     await this.settled();
-    const values = this.running.chain.chain.blocks.flatMap(({ entries }) =>
-      entries.flatMap(({ tx }) => tx.outs.map(({ value }) => value)),
-    );
+    const paid = this.#paidByAmount();
     for (const { amountSats, request } of this.accepted) {
-      const times = values.filter((value) => value === BigInt(amountSats)).length;
+      const times = paid.get(BigInt(amountSats)) ?? 0;
       if (times !== 1) throw new Error(`payment ${request.slice(0, 8)} is ${times} times on the chain`);
     }
   }
