@@ -26,6 +26,7 @@ import {
   type Payment,
   type VoteOptions,
 } from "./testing/payments.ts";
+import { forgedVote } from "./testing/suspects.ts";
 
 const approvedAt = (cluster: Cluster, party: number, { number, id }: Payment): boolean =>
   cluster
@@ -243,30 +244,6 @@ describe("votes that do not count", () => {
     assert.ok(rows >= 30);
   });
 
-  /** A yes that its voter's custody would never cast. */
-  const yesBy = (cluster: Cluster, party: number, paid: Payment): Uint8Array => {
-    const { identity } = cluster.node(party);
-    const { request, id } = paid;
-    const signed = signVote(identity.vote, {
-      domain: "conclave/vote/v1",
-      cluster: "local",
-      network: "regtest",
-      wallet: request.wallet,
-      request: id,
-      revision: paid.number,
-      digest: paid.digest,
-      round: 1,
-      policy: new Uint8Array(32),
-      epoch: 0,
-      fromHeight: request.height,
-      toHeight: request.expiresHeight,
-      generation: 9,
-      voter: identity.id,
-      value: true,
-    });
-    return cluster.forge(party, { kind: "vote", request: id, round: "1.1" }, signedVoteCodec.encode(signed));
-  };
-
   const decoded = (bytes: Uint8Array): Vote | null => {
     try {
       return voteCodec.decode(bytes);
@@ -291,7 +268,7 @@ describe("votes that do not count", () => {
         );
       }
       // The liar says yes all the same, with votes that fit in every field.
-      for (const party of [1, 2, 3]) cluster.deliver(party, yesBy(cluster, 4, altered));
+      for (const party of [1, 2, 3]) cluster.deliver(party, forgedVote(cluster, 4, altered, { value: true }));
       cluster.pump();
       open(cluster, altered);
       assert.match(cluster.dropped(1).at(-1)!, /attempt not opened: this node never voted for revision 1/);

@@ -3,13 +3,12 @@
  * some and no to others: nobody honest contradicts itself or is banned, the liar is, and all conclude alike.
  */
 import { toHex } from "@conclave/bytes";
-import { signedVoteCodec, signVote } from "@conclave/consensus";
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import { Cluster } from "./testing/cluster.ts";
 import { vote, type Payment } from "./testing/payments.ts";
 import { fresh, saidBy } from "./testing/sayings.ts";
-import { bannedAt } from "./testing/suspects.ts";
+import { bannedAt, forgedVote } from "./testing/suspects.ts";
 
 const VOTERS = 5;
 const QUORUM = 4;
@@ -36,36 +35,13 @@ function* deaths(order: readonly Said[]): Generator<Death | null> {
     if (said !== "both") for (const stored of [true, false]) yield { party: i + 1, stored };
 }
 
-/** A vote of a liar that never asked its own custody. */
-function lieOf(cluster: Cluster, liar: number, { request, id, number, digest }: Payment, value: boolean): Uint8Array {
-  const { identity } = cluster.node(liar);
-  const signed = signVote(identity.vote, {
-    domain: "conclave/vote/v1",
-    cluster: "local",
-    network: "regtest",
-    wallet: request.wallet,
-    request: id,
-    revision: number,
-    digest,
-    round: 1,
-    voter: identity.id,
-    value,
-    policy: new Uint8Array(32),
-    generation: 1,
-    epoch: 0,
-    fromHeight: request.height,
-    toHeight: request.expiresHeight,
-  });
-  return cluster.forge(liar, { kind: "vote", request: id, round: "1.1" }, signedVoteCodec.encode(signed));
-}
-
 /** Yes to the lower half of the nodes and no to the others, which find out from each other. */
 function lie(cluster: Cluster, liar: number, paid: Payment): void {
   for (const party of cluster.all)
-    if (party !== liar) cluster.deliver(party, lieOf(cluster, liar, paid, party <= VOTERS / 2));
+    if (party !== liar) cluster.deliver(party, forgedVote(cluster, liar, paid, { value: party <= VOTERS / 2 }));
   // Votes go to everybody: each hears of the other half what it was not told itself.
   for (const party of cluster.all)
-    if (party !== liar) cluster.deliver(party, lieOf(cluster, liar, paid, party > VOTERS / 2));
+    if (party !== liar) cluster.deliver(party, forgedVote(cluster, liar, paid, { value: party > VOTERS / 2 }));
 }
 
 function speak(

@@ -20,6 +20,7 @@ export { CustodyNews } from "./custody-news.ts";
 export { Delivery } from "./delivery.ts";
 export type { ClusterView, NodeView } from "./cluster-view.ts";
 export type { DeadEdge } from "./dead-edges.ts";
+export { Latest } from "./latest.ts";
 export { MESSAGE_SCHEME, PresignRefused, RekeyRefused } from "./key-requests.ts";
 export type { KeyListing, KeyUnderWay, KeyWish } from "./key-requests.ts";
 export { ApprovalRefused } from "./manual-approvals.ts";

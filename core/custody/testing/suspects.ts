@@ -23,6 +23,35 @@ export const voteBy = (cluster: Cluster, party: number, paid: Payment, change: P
   return cluster.forge(party, { kind: "vote", request: paid.id, round: "1.1" }, signedVoteCodec.encode(signed));
 };
 
+/** A vote of a party that never asked its own custody. */
+export function forgedVote(
+  cluster: Cluster,
+  party: number,
+  paid: Payment,
+  { value }: { readonly value: boolean },
+): Uint8Array {
+  const { identity } = cluster.node(party);
+  const { request, id, number, digest } = paid;
+  const signed = signVote(identity.vote, {
+    domain: "conclave/vote/v1",
+    cluster: "local",
+    network: "regtest",
+    wallet: request.wallet,
+    request: id,
+    revision: number,
+    digest,
+    round: 1,
+    policy: new Uint8Array(32),
+    epoch: 0,
+    fromHeight: request.height,
+    toHeight: request.expiresHeight,
+    generation: 9,
+    voter: identity.id,
+    value,
+  });
+  return cluster.forge(party, { kind: "vote", request: id, round: "1.1" }, signedVoteCodec.encode(signed));
+}
+
 /** A payment that party 1 proposed and voted for. */
 export const proposed = () => {
   const cluster = new Cluster().start();

@@ -5,11 +5,11 @@
 import assert from "node:assert/strict";
 import { decide, ended } from "../by-hand.ts";
 import { noticed, type FaultyCluster } from "../cluster.ts";
-import { readPapers } from "../papers.ts";
 import { MOMENTS, stepsOf } from "../strikes/orders.ts";
 import { PAYMENT_STEPS } from "../strikes/payment-steps.ts";
 import { PRELOAD, struckAt } from "../strikes/strike-at.ts";
 import { faults } from "../trials.ts";
+import { wroteDown } from "../wrote-down.ts";
 
 /** Nodes whose operators are asked about large payments. Without them there are three votes, and a payment takes four. */
 const BY_HAND = [3, 4] as const;
@@ -95,18 +95,5 @@ faults("decisions", { nodes: 5, wired: false, preloads: [PRELOAD], settings }, (
           await done;
         });
 
-  trial(
-    "what the nodes wrote down: no vote lost, no secret used twice, one final state, audit chains whole",
-    async (cluster, t) => {
-      await cluster.linked();
-      await cluster.judge();
-      await cluster.rest();
-      const read = await readPapers(cluster);
-      t.diagnostic(JSON.stringify(read));
-      for (const [what, count] of Object.entries(read)) {
-        figure(what, count);
-        assert(count > 0, `there was nothing to check: ${what}`);
-      }
-    },
-  );
+  wroteDown({ trial, figure });
 });

@@ -5,7 +5,6 @@
 import assert from "node:assert/strict";
 import { askForKey, keyMade } from "../keys.ts";
 import { askToPrepare, askToSign, messageSigned, prepared } from "../messages.ts";
-import { readPapers } from "../papers.ts";
 import { sampled } from "../run.ts";
 import { giveOrder, MOMENTS, stepsOf, takenOrder } from "../strikes/orders.ts";
 import { PAYMENT_STEPS } from "../strikes/payment-steps.ts";
@@ -13,6 +12,7 @@ import { PRELOAD, struckAt } from "../strikes/strike-at.ts";
 import { makeSegwitAccount } from "../second-account.ts";
 import { faults } from "../trials.ts";
 import type { FaultyCluster } from "../cluster.ts";
+import { wroteDown } from "../wrote-down.ts";
 
 /**
  * Steps that come or do not while undisturbed work is done: where a machine with other things to do was too slow for an attempt,
@@ -161,18 +161,5 @@ faults("durable", { nodes: 5, wired: false, preloads: [PRELOAD] }, ({ trial, fig
         await cluster.start(node);
       });
 
-  trial(
-    "what the nodes wrote down: no vote lost, no secret used twice, one final state, audit chains whole",
-    async (cluster, t) => {
-      await cluster.linked();
-      await cluster.judge();
-      await cluster.rest();
-      const read = await readPapers(cluster);
-      t.diagnostic(JSON.stringify(read));
-      for (const [what, count] of Object.entries(read)) {
-        figure(what, count);
-        assert(count > 0, `there was nothing to check: ${what}`);
-      }
-    },
-  );
+  wroteDown({ trial, figure });
 });

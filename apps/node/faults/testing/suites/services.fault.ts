@@ -9,10 +9,10 @@ import { etcdMissing, startEtcd, type EtcdCluster } from "@conclave/coordination
 import { verifyAuditRows, type AuditRow } from "@conclave/node";
 import { postgresMissing, startPostgres, type PostgresServer } from "@conclave/store-sql/testing";
 import type { FaultyCluster } from "../cluster.ts";
-import { readPapers } from "../papers.ts";
 import { CAMPAIGN, sampled } from "../run.ts";
 import { LINE, reached } from "../strike.ts";
 import { faults, skipped } from "../trials.ts";
+import { wroteDown } from "../wrote-down.ts";
 
 const AWAY_MS = 2_000;
 /** Longer than a node waits for its history. */
@@ -122,19 +122,6 @@ if (missing === undefined) {
         assert(verdict.intact && verdict.entries > 0, `${name}: ${JSON.stringify(verdict)}`);
       }
     });
-    trial(
-      "what the nodes wrote down: no vote lost, no secret used twice, one final state, audit chains whole",
-      async (cluster, t) => {
-        await cluster.linked();
-        await cluster.judge();
-        await cluster.rest();
-        const read = await readPapers(cluster);
-        t.diagnostic(JSON.stringify(read));
-        for (const [what, count] of Object.entries(read)) {
-          figure(what, count);
-          assert(count > 0, `there was nothing to check: ${what}`);
-        }
-      },
-    );
+    wroteDown({ trial, figure });
   });
 } else skipped("servers go away", missing);
